@@ -1,0 +1,14 @@
+import type { QueryResultRow } from 'pg';
+
+/** One statement. `name` makes it a prepared statement of the connection. */
+export interface Statement {
+  readonly name?: string;
+  readonly text: string;
+  /** Arrays are best given as encoded columns (`store/columns.ts`): no escaping, no parsing. */
+  readonly values?: readonly unknown[];
+}
+
+/** An open transaction on one connection. Statements run one after the other. */
+export interface Transaction {
+  query<Row extends QueryResultRow = QueryResultRow>(statement: Statement): Promise<Row[]>;
+}
