@@ -35,6 +35,8 @@ export const facts = z.object({
   refunded: amount,
   /** Sum of the refunds that were asked for and are not answered. */
   refundPending: amount,
+  /** Sum of the refunds that failed; kept so that a repeated answer changes nothing. */
+  refundFailed: amount,
   /** An unknown payment stayed unresolved for longer than the reconcile deadline. */
   unresolved: z.boolean(),
 });

@@ -47,7 +47,14 @@ export const refundFailed = defineEvent({
   type: 'payments.refund-failed',
   version: 1,
   key: 'orderId',
-  data: z.object({ orderId: id, refundId: id, amount, reason: z.string().max(64) }),
+  data: z.object({
+    orderId: id,
+    refundId: id,
+    amount,
+    /** All refunds of this payment that failed so far, this one included. */
+    failedTotal: amount,
+    reason: z.string().max(64),
+  }),
 });
 /** The provider's report and our ledger differ; nothing is corrected automatically. */
 export const mismatch = defineEvent({

@@ -1,7 +1,7 @@
 import type { DataOf, EventDefinition } from '@windlass/contracts/event.ts';
 import type { Lane } from '@windlass/contracts/service.ts';
 import type { NewEvent, ReceivedEvent } from './event.ts';
-import type { Transaction } from './store/transaction.ts';
+import type { Statement, Transaction } from './store/transaction.ts';
 
 /** Something to be done outside the database, committed with the decision that wants it. */
 export interface NewEffect {
@@ -49,6 +49,14 @@ export interface Need {
   readonly resources: readonly string[];
 }
 
+/** An aggregate that a change has brought to its end. */
+export interface SettledAggregate {
+  readonly id: string;
+  readonly status: string;
+  /** When its command was accepted, in milliseconds since the epoch. */
+  readonly acceptedAt: number;
+}
+
 /**
  * How a service's state is loaded, changed in memory and saved, a batch at a time. Locks are
  * taken in `load`, aggregates before resources and each in sorted order, so that two replicas
@@ -59,8 +67,13 @@ export interface Model<World, Change> {
   load(tx: Transaction, need: Need): Promise<World>;
   /** Makes the change visible to the inputs that follow in the same batch. In memory only. */
   evolve(world: World, change: Change): void;
-  /** One statement per table for the whole batch. The last change of an aggregate wins. */
-  save(tx: Transaction, changes: readonly Change[]): Promise<void>;
+  /**
+   * One statement per table for the whole batch, sent together with COMMIT. The last change of
+   * an aggregate wins.
+   */
+  save(changes: readonly Change[]): readonly Statement[];
+  /** Tells whether a change, not yet in the world, settles its aggregate. */
+  settled?(before: World, change: Change): SettledAggregate | undefined;
 }
 
 /** Pure: no IO, no clock, no randomness. Throwing fails this input alone. `now` is in ms. */
@@ -83,6 +96,13 @@ export interface Reaction<Event, World, Change> {
   /** The aggregate that the event is about here. */
   readonly aggregateId: (event: Event) => string;
   readonly resources?: (event: Event) => readonly string[];
+  /**
+   * What the order of an aggregate's events means here. `commutative`: the decisions give the
+   * same in any order. `monotonic`: an event older than one that was applied is dropped.
+   * `contiguous`: an event waits until all before it are applied; only for consumers that read
+   * every event of the aggregate. @default 'commutative'
+   */
+  readonly ordering?: 'commutative' | 'monotonic' | 'contiguous';
   readonly decide: Decide<Event, World, Change>;
 }
 

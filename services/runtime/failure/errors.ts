@@ -3,6 +3,10 @@
  * for an HTTP caller, for a consumed message and for the log.
  */
 export const failures = {
+  // Refused before or while the request is read: these close the connection.
+  'malformed-http': { status: 400, title: 'This is not an HTTP request we understand.' },
+  'request-timeout': { status: 408, title: 'The request took too long to arrive.' },
+  'headers-too-large': { status: 431, title: 'The header section is larger than 16 KiB.' },
   // Refused requests: the caller can mend them.
   'malformed-json': { status: 400, title: 'The body is not valid JSON.' },
   'invalid-request': { status: 400, title: 'The request does not match the schema.' },

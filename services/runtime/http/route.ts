@@ -10,7 +10,7 @@ export interface ParsedRequest<Params = unknown, Query = unknown, Body = unknown
   /** Correlation id and trace context, taken from the headers or made. */
   readonly cause: Cause;
   /** Present on routes with `idempotent: true`. */
-  readonly idempotencyKey?: string;
+  readonly idempotencyKey?: string | undefined;
   /** Aborted when the client goes away or the service drains. */
   readonly signal: AbortSignal;
 }

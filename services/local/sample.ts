@@ -1,0 +1,34 @@
+/** What there is to order after `npm start`. */
+export const sampleSkus = Array.from({ length: 10 }, (_, index) => `SKU-${index + 1}`);
+const onHand = 100_000;
+
+/** Puts the sample stock where there is none. Throws when the inventory refuses it. */
+export async function stockSamples(inventoryUrl: string): Promise<void> {
+  for (const sku of sampleSkus) {
+    const address = `${inventoryUrl}/v1/stock/${sku}`;
+    const found = await fetch(address);
+    await found.arrayBuffer();
+    if (found.status !== 404) continue;
+    const put = await fetch(address, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ onHand }),
+    });
+    const answer = await put.text();
+    if (!put.ok) throw new Error(`No sample stock for ${sku}: ${put.status} ${answer}`);
+  }
+}
+
+/** Two commands to try: the first places an order, the second waits for what becomes of it. */
+export function commandsToTry(orderUrl: string): readonly string[] {
+  const body = JSON.stringify({
+    customerId: 'c-1',
+    currency: 'EUR',
+    lines: [{ sku: 'SKU-1', quantity: 2, unitPrice: 1999 }],
+  });
+  return [
+    `curl -si ${orderUrl}/v1/orders -H 'content-type: application/json' ` +
+      `-H "idempotency-key: $(date +%s)-$RANDOM" -d '${body}'`,
+    `curl -s "${orderUrl}/v1/orders/<the id of the answer>?wait=10s"`,
+  ];
+}

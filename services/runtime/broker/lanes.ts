@@ -1,0 +1,82 @@
+import { type Lane, lanes } from '@windlass/contracts/service.ts';
+
+/** How the lanes share what is contended: messages of each while all of them have some. */
+export const laneWeights: Readonly<Record<Lane, number>> = { hot: 8, standard: 3, bulk: 1 };
+/** A lane that waited this long goes next whatever its weight, in milliseconds. */
+export const starvationMs = 1_000;
+
+interface LaneState {
+  /** Messages served, divided by the weight: the lane that is furthest behind goes next. */
+  served: number;
+  waitingSince: number | undefined;
+  running: boolean;
+}
+
+/**
+ * Decides which lane's batch runs next. Each lane runs one batch at a time, so that its order
+ * is kept; `slots` batches run at once in all. One place is kept free of bulk work, so that an
+ * urgent batch never waits for a large one to end. Pure: the clock is a parameter.
+ */
+export class LaneScheduler {
+  private readonly slots: number;
+  private readonly states = new Map<Lane, LaneState>(
+    lanes.map((lane) => [lane, { served: 0, waitingSince: undefined, running: false }]),
+  );
+
+  constructor(slots: number) {
+    this.slots = slots;
+  }
+
+  /** The lane to start now, given which have work; `undefined` when none may start. */
+  next(hasWork: (lane: Lane) => boolean, now: number): Lane | undefined {
+    const running = [...this.states.values()].filter((state) => state.running).length;
+    let chosen: Lane | undefined;
+    let starving: Lane | undefined;
+    for (const lane of lanes) {
+      const state = this.state(lane);
+      if (state.running || !hasWork(lane)) continue;
+      state.waitingSince ??= now;
+      if (chosen === undefined || state.served < this.state(chosen).served) chosen = lane;
+      const waited = now - state.waitingSince;
+      if (waited >= starvationMs && waited > this.waited(starving, now)) starving = lane;
+    }
+    const lane = starving ?? chosen;
+    if (lane === undefined) return undefined;
+    // A starving lane has a place of its own above the limit.
+    if (running >= this.slots && starving === undefined) return undefined;
+    if (lane === 'bulk' && starving === undefined && running >= this.slots - 1 && this.slots > 1) {
+      return undefined;
+    }
+    return lane;
+  }
+
+  started(lane: Lane, messages: number): void {
+    const state = this.state(lane);
+    // A lane that was idle does not collect credit for that time.
+    const behind = Math.min(...lanes.map((each) => this.activeServed(each)));
+    if (Number.isFinite(behind)) state.served = Math.max(state.served, behind);
+    state.served += messages / laneWeights[lane];
+    state.waitingSince = undefined;
+    state.running = true;
+  }
+
+  ended(lane: Lane): void {
+    this.state(lane).running = false;
+  }
+
+  private activeServed(lane: Lane): number {
+    const state = this.state(lane);
+    const active = state.running || state.waitingSince !== undefined;
+    return active ? state.served : Number.POSITIVE_INFINITY;
+  }
+
+  private waited(lane: Lane | undefined, now: number): number {
+    return lane === undefined ? 0 : now - (this.state(lane).waitingSince ?? now);
+  }
+
+  private state(lane: Lane): LaneState {
+    const state = this.states.get(lane);
+    if (state === undefined) throw new Error(`there is no lane ${lane}`);
+    return state;
+  }
+}

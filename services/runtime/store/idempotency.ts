@@ -1,0 +1,96 @@
+import { bytesColumn, intColumn, textColumn } from './columns.ts';
+import type { Statement } from './transaction.ts';
+
+/** What makes two requests the same one. */
+export interface IdempotencyKey {
+  /** Principal, method and route. */
+  readonly scope: string;
+  readonly key: string;
+  /** SHA-256 of the canonical body and the path parameters. */
+  readonly fingerprint: Buffer;
+}
+
+/** The answer that a repeated request is given again, byte for byte. */
+export interface StoredReply {
+  readonly status: number;
+  readonly body: string;
+  readonly location?: string;
+}
+
+/** A key with the answer to the request that used it first. */
+export interface UsedKey {
+  readonly scope: string;
+  readonly key: string;
+  readonly fingerprint: Buffer;
+  readonly reply: StoredReply;
+}
+
+interface UsedKeyRow {
+  readonly scope: string;
+  readonly key: string;
+  readonly fingerprint: Buffer;
+  readonly status: number;
+  readonly body: string;
+  readonly location: string | null;
+}
+
+/** Reads what is stored for the keys. */
+export function selectKeys(keys: readonly Pick<IdempotencyKey, 'scope' | 'key'>[]): Statement {
+  return {
+    name: 'idempotency-select',
+    text: `SELECT scope, key, fingerprint, status, body, location FROM idempotency
+           WHERE (scope, key) IN (SELECT * FROM unnest($1::text[], $2::text[]))`,
+    values: [textColumn(keys.map((each) => each.scope)), textColumn(keys.map((each) => each.key))],
+  };
+}
+
+export function usedKeysByName(rows: readonly unknown[]): Map<string, UsedKey> {
+  return new Map((rows as readonly UsedKeyRow[]).map((row) => [keyName(row), usedKey(row)]));
+}
+
+function usedKey(row: UsedKeyRow): UsedKey {
+  const { scope, key, fingerprint, status, body, location } = row;
+  return {
+    scope,
+    key,
+    fingerprint,
+    reply: { status, body, ...(location === null ? {} : { location }) },
+  };
+}
+
+/** A key of a Map; the scope has no line break. */
+export const keyName = (each: Pick<IdempotencyKey, 'scope' | 'key'>): string =>
+  `${each.scope}\n${each.key}`;
+
+export const idempotencyColumns = 'scope, key, fingerprint, status, body, location';
+
+/** The columns of `idempotencyColumns` as six array parameters. */
+export function keyParameters(
+  rows: readonly { readonly use: IdempotencyKey; readonly reply: StoredReply }[],
+): unknown[] {
+  return [
+    textColumn(rows.map((row) => row.use.scope)),
+    textColumn(rows.map((row) => row.use.key)),
+    bytesColumn(rows.map((row) => row.use.fingerprint)),
+    intColumn(rows.map((row) => row.reply.status)),
+    textColumn(rows.map((row) => row.reply.body)),
+    textColumn(rows.map((row) => row.reply.location ?? null)),
+  ];
+}
+
+/**
+ * Stores keys with their answers, in key order so that two replicas do not deadlock. A key that
+ * another transaction stored meanwhile fails the statement (23505) and with it this transaction.
+ */
+export function insertKeys(
+  rows: readonly { readonly use: IdempotencyKey; readonly reply: StoredReply }[],
+): Statement {
+  return {
+    name: 'idempotency-insert',
+    text: `INSERT INTO idempotency (${idempotencyColumns}, created_at)
+           SELECT i.*, now() FROM unnest($1::text[], $2::text[], $3::bytea[], $4::int[],
+             $5::text[], $6::text[]) AS i(${idempotencyColumns})
+           ORDER BY scope, key`,
+    values: keyParameters(rows),
+  };
+}

@@ -1,0 +1,102 @@
+import type { RecordedEvent } from '../event.ts';
+import { bigintColumn, intColumn, textColumn } from './columns.ts';
+import { type EventRow, eventColumns, fromRow } from './events.ts';
+import type { Database } from './pool.ts';
+
+/** Where a scan of the pending rows goes on: after this row. */
+export interface OutboxPosition {
+  readonly partition: number;
+  readonly aggregateId: string;
+  readonly version: number;
+}
+
+export const outboxStart: OutboxPosition = { partition: -1, aggregateId: '', version: 0 };
+
+/** Pending events of whole partitions, by partition, aggregate and version, page by page. */
+export async function readPending(
+  database: Database,
+  partitions: readonly number[],
+  after: OutboxPosition,
+  limit: number,
+): Promise<RecordedEvent[]> {
+  const rows = await database.query<EventRow>({
+    name: 'outbox-read',
+    text: `SELECT ${eventColumns} FROM (
+             SELECT partition, aggregate_id, version FROM outbox_pending
+             WHERE partition = ANY($1::int[]) AND (partition, aggregate_id, version) > ($2, $3, $4)
+             ORDER BY partition, aggregate_id, version LIMIT $5
+           ) p JOIN events e ON e.aggregate_id = p.aggregate_id AND e.version = p.version
+           ORDER BY p.partition, p.aggregate_id, p.version`,
+    values: [
+      intColumn(partitions),
+      after.partition,
+      after.aggregateId,
+      after.version,
+      limit,
+    ],
+  });
+  return rows.map(fromRow);
+}
+
+/** Pending events of some aggregates, each aggregate's in version order. */
+export async function readPendingOf(
+  database: Database,
+  aggregates: readonly { readonly partition: number; readonly aggregateId: string }[],
+): Promise<RecordedEvent[]> {
+  const rows = await database.query<EventRow>({
+    name: 'outbox-read-aggregates',
+    text: `SELECT ${eventColumns}
+           FROM unnest($1::int[], $2::text[]) AS a(partition, aggregate_id)
+           JOIN outbox_pending p
+             ON p.partition = a.partition AND p.aggregate_id = a.aggregate_id
+           JOIN events e ON e.aggregate_id = p.aggregate_id AND e.version = p.version
+           ORDER BY p.aggregate_id, p.version`,
+    values: [
+      intColumn(aggregates.map((each) => each.partition)),
+      textColumn(aggregates.map((each) => each.aggregateId)),
+    ],
+  });
+  return rows.map(fromRow);
+}
+
+/**
+ * Marks events as published. Rows of a partition whose epoch has moved stay: its new owner
+ * publishes them again, which the message ids make harmless.
+ */
+export async function deletePending(
+  database: Database,
+  events: readonly { readonly event: RecordedEvent; readonly epoch: number }[],
+): Promise<void> {
+  await database.query({
+    name: 'outbox-delete',
+    text: `DELETE FROM outbox_pending p
+           USING unnest($1::int[], $2::text[], $3::int[], $4::bigint[])
+             AS d(partition, aggregate_id, version, epoch)
+           JOIN outbox_partitions o ON o.partition = d.partition AND o.epoch = d.epoch
+           WHERE p.partition = d.partition AND p.aggregate_id = d.aggregate_id
+             AND p.version = d.version`,
+    values: [
+      intColumn(events.map(({ event }) => event.partition)),
+      textColumn(events.map(({ event }) => event.aggregateId)),
+      intColumn(events.map(({ event }) => event.sequence)),
+      bigintColumn(events.map(({ epoch }) => epoch)),
+    ],
+  });
+}
+
+export interface OutboxSize {
+  readonly rows: number;
+  /** Age of the oldest pending row in milliseconds; 0 when there is none. */
+  readonly oldestAgeMs: number;
+}
+
+/** Depth and age of the whole service's outbox. */
+export async function measureOutbox(database: Database): Promise<OutboxSize> {
+  const [row] = await database.query<{ rows: number; age: number | null }>({
+    name: 'outbox-measure',
+    text: `SELECT count(*) AS rows,
+             (extract(epoch FROM now() - min(recorded_at)) * 1000)::bigint AS age
+           FROM outbox_pending`,
+  });
+  return { rows: row?.rows ?? 0, oldestAgeMs: Math.max(0, row?.age ?? 0) };
+}

@@ -1,0 +1,157 @@
+import pg from 'pg';
+import { classify } from '../failure/database-errors.ts';
+import type { Logger } from '../telemetry/log.ts';
+import type { Statement, Transaction } from './transaction.ts';
+
+const int8Oid = 20;
+/** A row lock that is not had in this time fails its statement (55P03) and is retried. */
+const lockTimeoutMs = 2_000;
+const statementTimeoutMs = 30_000;
+
+/**
+ * Every statement of a service reaches its rows by key, in tables whose statistics are always
+ * out of date (queues). So plans are made once per statement and never scan a table.
+ */
+const sessionOptions = [
+  `lock_timeout=${lockTimeoutMs}`,
+  `statement_timeout=${statementTimeoutMs}`,
+  'plan_cache_mode=force_generic_plan',
+  'enable_seqscan=off',
+  'enable_hashjoin=off',
+  'enable_mergejoin=off',
+  'jit=off',
+]
+  .map((setting) => `-c ${setting}`)
+  .join(' ');
+
+export interface PoolOptions {
+  readonly url: string;
+  readonly max: number;
+  readonly name: string;
+  readonly logger: Pick<Logger, 'warn'>;
+  /** A connection that is not had in this time fails its request. */
+  readonly acquireTimeoutMs?: number;
+}
+
+/** The connections to one database. Statements of one connection are pipelined. */
+export class Database {
+  private readonly pool: pg.Pool;
+
+  constructor(options: PoolOptions) {
+    this.pool = new pg.Pool({
+      connectionString: options.url,
+      max: options.max,
+      application_name: options.name,
+      connectionTimeoutMillis: options.acquireTimeoutMs ?? 5_000,
+      idleTimeoutMillis: 60_000,
+      keepAlive: true,
+      pipeline: true,
+      options: sessionOptions,
+      types: { getTypeParser },
+    });
+    // Without a listener the error of an idle connection, such as a restart of the server
+    // causes, ends the process.
+    this.pool.on('error', (error) => {
+      options.logger.warn({ err: error }, 'an idle database connection failed');
+    });
+  }
+
+  /** One statement, a transaction of its own. */
+  async query<Row extends pg.QueryResultRow>(statement: Statement): Promise<Row[]> {
+    const client = await this.connect();
+    return await released(client, async () => rows<Row>(await client.query(asQuery(statement))));
+  }
+
+  /**
+   * Runs `work` between BEGIN and COMMIT. When anything of it fails, nothing of it is stored
+   * and the error is thrown. BEGIN shares its way to the server with the first statement.
+   *
+   * `finish` gives the last statements; they share their way with COMMIT. A statement of them
+   * that fails turns that COMMIT into a rollback.
+   */
+  async transact<Result>(
+    work: (tx: Transaction) => Promise<{ result: Result; finish?: readonly Statement[] }>,
+  ): Promise<Result> {
+    const client = await this.connect();
+    return await released(client, async () => {
+      const begun = client.query('BEGIN');
+      begun.catch(ignore);
+      const tx: Transaction = {
+        query: async (statement) => rows(await client.query(asQuery(statement))),
+      };
+      let done: { result: Result; finish?: readonly Statement[] };
+      try {
+        done = await work(tx);
+        await begun;
+      } catch (error) {
+        await client.query('ROLLBACK');
+        throw error;
+      }
+      const last = (done.finish ?? []).map((statement) => client.query(asQuery(statement)));
+      const settled = await Promise.allSettled([...last, client.query('COMMIT')]);
+      for (const each of settled) if (each.status === 'rejected') throw each.reason;
+      return done.result;
+    });
+  }
+
+  /** A connection of its own, for what needs a session: migrations. */
+  async withSession<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> {
+    const client = await this.connect();
+    return await released(client, () =>
+      work({ query: async (statement) => rows(await client.query(asQuery(statement))) }),
+    );
+  }
+
+  /** Milliseconds that `SELECT 1` took. */
+  async ping(): Promise<number> {
+    const started = performance.now();
+    await this.query({ name: 'ping', text: 'SELECT 1' });
+    return performance.now() - started;
+  }
+
+  /** Waits for the statements that run, then closes every connection. */
+  async close(): Promise<void> {
+    await this.pool.end();
+  }
+
+  private connect(): Promise<pg.PoolClient> {
+    return this.pool.connect();
+  }
+}
+
+async function released<Result>(
+  client: pg.PoolClient,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  // A connection that breaks while it is checked out reports it here as well as in its query.
+  client.on('error', ignore);
+  let broken = false;
+  try {
+    return await work();
+  } catch (error) {
+    broken = classify(error) === 'unavailable';
+    throw error;
+  } finally {
+    client.off('error', ignore);
+    client.release(broken);
+  }
+}
+
+function ignore(): void {}
+
+function asQuery(statement: Statement): pg.QueryConfig {
+  return {
+    text: statement.text,
+    ...(statement.name === undefined ? {} : { name: statement.name }),
+    ...(statement.values === undefined ? {} : { values: [...statement.values] }),
+  };
+}
+
+function rows<Row extends pg.QueryResultRow>(result: pg.QueryResult): Row[] {
+  return result.rows as Row[];
+}
+
+/** Amounts are `int8` and within the safe integers by their schemas and CHECKs. */
+function getTypeParser(oid: number, format?: 'text' | 'binary') {
+  return oid === int8Oid ? Number : pg.types.getTypeParser(oid, format ?? 'text');
+}
