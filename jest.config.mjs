@@ -1,3 +1,23 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** What a test imports when it needs a real server. */
+const serverImports = /@windlass\/local\/(testing|platform|nats-|postgres)|runtime\/testing\/|from '\.\/(stack|shop)\.ts'/;
+const root = import.meta.dirname;
+
+/** `npm run test:unit` leaves out every test that needs a server, and all of test/journey. */
+function withServers() {
+  const files = ['services', 'test'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true })
+      .filter((file) => file.endsWith('.test.ts') && !file.includes('node_modules'))
+      .map((file) => join(root, folder, file)),
+  );
+  const isLocal = (file) => file.startsWith(join(root, 'services', 'local'));
+  return files.filter((file) => isLocal(file) || serverImports.test(readFileSync(file, 'utf8')));
+}
+
+const ignored = process.env.WINDLASS_UNIT === '1' ? withServers() : [];
+
 /** One jest for everything: ES modules, transformed by swc, real servers per worker. */
 export default {
   testEnvironment: 'node',
@@ -9,8 +29,9 @@ export default {
     ],
   },
   testMatch: ['<rootDir>/services/**/*.test.ts', '<rootDir>/test/**/*.test.ts'],
-  testPathIgnorePatterns: ['/node_modules/', '/dist/'],
+  testPathIgnorePatterns: ['/node_modules/', '/dist/', ...ignored],
   maxWorkers: 2,
+  reporters: ['default', '<rootDir>/test/reporter.mjs'],
   globalSetup: '<rootDir>/test/global-setup.mjs',
   globalTeardown: '<rootDir>/test/global-teardown.mjs',
 };

@@ -120,12 +120,19 @@ test('rejects when nothing was sent, so that it is safe to try again', async () 
   });
 });
 
-test('rejects when the process stops, and says nothing about the outcome', async () => {
-  const { handlers } = await given(() => 'silence');
-  const stopping = new AbortController();
-  const performing = handlers.charge.perform(claim(0), stopping.signal);
-  stopping.abort();
-  await expect(performing).rejects.toThrow();
+test('does not know the outcome of a call that was cut off', async () => {
+  const cut = new AbortController();
+  const { handlers } = await given(() => {
+    cut.abort();
+    return 'silence';
+  });
+  expect(await handlers.charge.perform(claim(0), cut.signal)).toEqual({ outcome: 'unknown' });
+});
+
+test('sends nothing when it is cut off before', async () => {
+  const { handlers, seen } = await given(() => captured);
+  await expect(handlers.charge.perform(claim(0), AbortSignal.abort())).rejects.toThrow();
+  expect(seen).toEqual([]);
 });
 
 test('refunds a charge under a key of its own', async () => {

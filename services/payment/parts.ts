@@ -1,3 +1,4 @@
+import { defineEffect } from '@windlass/runtime/effect.ts';
 import type { Kit, ServiceParts } from '@windlass/runtime/parts.ts';
 import type { Chore } from '@windlass/runtime/store/chores.ts';
 import { connectProvider, effects } from './effects.ts';
@@ -17,11 +18,12 @@ export function parts(
 ): ServiceParts<typeof service.consumes, World, Change> {
   const { timing, calls } = kit.config;
   const { client } = connectProvider(calls.provider ?? '', timing);
+  const { charge, refund } = effects(client, timing);
   return {
     migrations,
     model,
     reactions,
-    effects: { ...effects(client, timing) },
+    effects: { charge: defineEffect(charge), refund: defineEffect(refund) },
     chores: [reconciliation(kit, client)],
     routes: routes(kit),
   };

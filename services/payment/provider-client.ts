@@ -33,9 +33,9 @@ const neverSent = new Set([
 ]);
 
 /**
- * The payment provider's API. Every call ends within `timeoutMs`. Rejects only when nothing was
- * sent or when the caller's signal ended the call; everything else that is no answer, such as
- * a time-out, a reset or a reply that is not understood, is `unknown`.
+ * The payment provider's API. Every call ends within `timeoutMs` or with the caller's signal.
+ * Rejects only when nothing was sent; everything else that is no answer, such as a time-out, a
+ * reset or a reply that is not understood, is `unknown`.
  */
 export class ProviderClient {
   private readonly pool: Pick<Pool, 'request'>;
@@ -107,7 +107,6 @@ export class ProviderClient {
       if (!answers.includes(reply.statusCode)) return 'unknown';
       return schema.safeParse(JSON.parse(text)).data ?? 'unknown';
     } catch (error) {
-      if (signal.aborted) throw error;
       if (neverSent.has(codeOf(error))) throw error;
       return 'unknown';
     } finally {

@@ -41,8 +41,9 @@ export class LedgerFile {
     this.file = openSync(path, 'a');
   }
 
-  append(entry: Entry): void {
-    this.lines.push(`${JSON.stringify(entry)}\n`);
+  /** @param document an entry as JSON */
+  append(document: string): void {
+    this.lines.push(document, '\n');
     this.schedule();
   }
 

@@ -17,10 +17,10 @@ export interface Totals {
   readonly orderId: string;
   readonly currency: string;
   /** Charges that were captured: more than one is what must never happen. */
-  readonly captures: number;
-  readonly refunds: number;
-  readonly captured: number;
-  readonly refunded: number;
+  captures: number;
+  refunds: number;
+  captured: number;
+  refunded: number;
 }
 
 /** What the provider knows, all of it a fold of its ledger. */
@@ -37,14 +37,18 @@ export class Provider {
     if (entry.kind === 'charge') {
       this.charges.set(entry.key, entry);
       if (entry.status !== 'captured') return;
-      this.add(entry.orderId, entry.currency, { captures: 1, captured: entry.amount });
+      const totals = this.totalsOf(entry.orderId, entry.currency);
+      totals.captures += 1;
+      totals.captured += entry.amount;
       return;
     }
     this.refunds.set(entry.key, entry);
     if (entry.status !== 'refunded') return;
     const before = this.refundedOf.get(entry.chargeKey) ?? 0;
     this.refundedOf.set(entry.chargeKey, before + entry.amount);
-    this.add(entry.orderId, '', { refunds: 1, refunded: entry.amount });
+    const totals = this.totalsOf(entry.orderId, '');
+    totals.refunds += 1;
+    totals.refunded += entry.amount;
   }
 
   charge(key: string): ChargeEntry | undefined {
@@ -107,25 +111,15 @@ export class Provider {
     return [...this.charges.values(), ...this.refunds.values()];
   }
 
-  private add(
-    orderId: string,
-    currency: string,
-    more: Partial<Record<'captures' | 'refunds' | 'captured' | 'refunded', number>>,
-  ): void {
-    const before = this.totals.get(orderId);
-    if (before === undefined) {
-      const last = this.orderIds.at(-1);
-      if (last !== undefined && last > orderId) this.isSorted = false;
-      this.orderIds.push(orderId);
-    }
-    this.totals.set(orderId, {
-      orderId,
-      currency: before?.currency ?? currency,
-      captures: (before?.captures ?? 0) + (more.captures ?? 0),
-      refunds: (before?.refunds ?? 0) + (more.refunds ?? 0),
-      captured: (before?.captured ?? 0) + (more.captured ?? 0),
-      refunded: (before?.refunded ?? 0) + (more.refunded ?? 0),
-    });
+  private totalsOf(orderId: string, currency: string): Totals {
+    const known = this.totals.get(orderId);
+    if (known !== undefined) return known;
+    const last = this.orderIds.at(-1);
+    if (last !== undefined && last > orderId) this.isSorted = false;
+    this.orderIds.push(orderId);
+    const totals = { orderId, currency, captures: 0, refunds: 0, captured: 0, refunded: 0 };
+    this.totals.set(orderId, totals);
+    return totals;
   }
 }
 

@@ -19,11 +19,17 @@ const refundRequest = z.strictObject({ key, chargeKey: key, amount: fields.amoun
 
 interface Answer {
   readonly status: number;
-  readonly body: unknown;
+  /** JSON text: that of a new entry goes into the ledger as well. */
+  readonly text: string;
 }
-const notFound: Answer = { status: 404, body: { error: 'not-found' } };
-const invalid: Answer = { status: 400, body: { error: 'invalid-request' } };
-const keyReused: Answer = { status: 409, body: { error: 'key-reused' } };
+const answerOf = (status: number, body: unknown): Answer => ({
+  status,
+  text: JSON.stringify(body),
+});
+const notFound = answerOf(404, { error: 'not-found' });
+const invalid = answerOf(400, { error: 'invalid-request' });
+const keyReused = answerOf(409, { error: 'key-reused' });
+const down = answerOf(503, { error: 'down' });
 
 /**
  * The provider's API. A charge or a refund is answered when it stands in the ledger file, and
@@ -45,7 +51,7 @@ export class ProviderServer {
     const url = request.url ?? '/';
     if (this.faults.down && url.startsWith('/v1/')) {
       request.resume();
-      send(response, { status: 503, body: { error: 'down' } });
+      send(response, down);
       return;
     }
     if (request.method === 'GET') this.answer(response, this.read(url));
@@ -74,17 +80,17 @@ export class ProviderServer {
     switch (path) {
       case '/v1/report': {
         const limit = Math.min(reportMax, Number(query.get('limit') ?? reportMax) || reportMax);
-        return { status: 200, body: this.provider.report(query.get('after') ?? '', limit) };
+        return answerOf(200, this.provider.report(query.get('after') ?? '', limit));
       }
       case '/ledger':
-        return {
-          status: 200,
-          body: { summary: this.provider.summary(), entries: this.provider.entries() },
-        };
+        return answerOf(200, {
+          summary: this.provider.summary(),
+          entries: this.provider.entries(),
+        });
       case '/ledger/summary':
-        return { status: 200, body: this.provider.summary() };
+        return answerOf(200, this.provider.summary());
       case '/faults':
-        return { status: 200, body: this.faults };
+        return answerOf(200, this.faults);
       default:
         return notFound;
     }
@@ -101,7 +107,7 @@ export class ProviderServer {
     else if (method === 'PUT' && url === '/faults') {
       const parsed = faultsSchema.safeParse(body);
       if (parsed.success) this.faults = parsed.data;
-      send(response, parsed.success ? { status: 200, body: this.faults } : invalid);
+      send(response, parsed.success ? answerOf(200, this.faults) : invalid);
     } else send(response, notFound);
   }
 
@@ -118,11 +124,10 @@ export class ProviderServer {
       this.answerWritten(response, isSame ? outcome(before) : keyReused);
       return;
     }
-    const entry = this.provider.decideCharge(request, this.faults);
-    this.record(entry);
+    const answer = this.record(this.provider.decideCharge(request, this.faults));
     // The client hears nothing; what it did is found by its key.
     if (isHit(request.key, 'timeout', this.faults.timeoutAfterChargePercent)) return;
-    this.answerWritten(response, outcome(entry));
+    this.answerWritten(response, answer);
   }
 
   private refund(body: unknown, response: ServerResponse): void {
@@ -138,14 +143,15 @@ export class ProviderServer {
       this.answerWritten(response, isSame ? outcome(before) : keyReused);
       return;
     }
-    const entry = this.provider.decideRefund(request, this.faults);
-    this.record(entry);
-    this.answerWritten(response, outcome(entry));
+    const answer = this.record(this.provider.decideRefund(request, this.faults));
+    this.answerWritten(response, answer);
   }
 
-  private record(entry: Entry): void {
+  private record(entry: Entry): Answer {
+    const answer = outcome(entry);
     this.provider.apply(entry);
-    this.ledger.append(entry);
+    this.ledger.append(answer.text);
+    return answer;
   }
 
   /** Also for a repeated key: the first request with it may not be written yet. */
@@ -160,15 +166,14 @@ export class ProviderServer {
 }
 
 const found = (entry: Entry | undefined): Answer =>
-  entry === undefined ? notFound : { status: 200, body: entry };
+  entry === undefined ? notFound : answerOf(200, entry);
 
 function outcome(entry: Entry): Answer {
-  if (entry.status === 'declined') return { status: 402, body: entry };
-  return { status: entry.status === 'refused' ? 422 : 201, body: entry };
+  if (entry.status === 'declined') return answerOf(402, entry);
+  return answerOf(entry.status === 'refused' ? 422 : 201, entry);
 }
 
-function send(response: ServerResponse, { status, body }: Answer): void {
-  const text = JSON.stringify(body);
+function send(response: ServerResponse, { status, text }: Answer): void {
   response.writeHead(status, [
     'Content-Type',
     'application/json',

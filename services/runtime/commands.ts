@@ -73,7 +73,9 @@ export class Commands<World, Change> {
     this.acceptors.push(acceptor);
     return async (make, keyed) =>
       await this.flights.run(keyed, async () => {
-        const acceptance = acceptanceOf(make(this.options.now()), keyed, this.options.now());
+        // One look at the clock: the row tells the time that its first event tells.
+        const now = this.options.now();
+        const acceptance = acceptanceOf(make(now), keyed, now);
         const outcome = await acceptor.accept(acceptance.stored);
         return outcome.kind === 'used' ? replyOfUsedKey(outcome.used, keyed) : acceptance.reply;
       });

@@ -25,12 +25,44 @@ export interface EffectHandler<World, Change, Payload, Result> {
    * means that nothing was sent: the effect is tried again with backoff.
    */
   perform(effect: ClaimedEffect<Payload>, signal: AbortSignal): Promise<Result>;
-  readonly settle: (
+  settle(
     effect: ClaimedEffect<Payload>,
     result: Result,
     world: World,
     now: number,
-  ) => { readonly decision: Decision<Change>; readonly fate: EffectFate };
+  ): { readonly decision: Decision<Change>; readonly fate: EffectFate };
   /** Whether the breaker counts this result as a failure of the outside. */
-  readonly isFailure: (result: Result) => boolean;
+  isFailure(result: Result): boolean;
+}
+
+/** What becomes of one call: whether the outside failed, and what its result decides. */
+export interface EffectOutcome<World, Change> {
+  readonly failed: boolean;
+  readonly settle: (
+    world: World,
+    now: number,
+  ) => { readonly decision: Decision<Change>; readonly fate: EffectFate };
+}
+
+/** A handler whose payload and result are its own matter. */
+export interface EffectRoutine<World, Change> {
+  /** Rejects when nothing was sent. */
+  carryOut(effect: ClaimedEffect, signal: AbortSignal): Promise<EffectOutcome<World, Change>>;
+}
+
+/** Closes the types of payload and result inside. */
+export function defineEffect<World, Change, Payload, Result>(
+  handler: EffectHandler<World, Change, Payload, Result>,
+): EffectRoutine<World, Change> {
+  return {
+    async carryOut(effect, signal) {
+      // The payload is what this service's own decisions put under this kind, as JSON.
+      const own = effect as ClaimedEffect<unknown> as ClaimedEffect<Payload>;
+      const result = await handler.perform(own, signal);
+      return {
+        failed: handler.isFailure(result),
+        settle: (world, now) => handler.settle(own, result, world, now),
+      };
+    },
+  };
 }

@@ -2,6 +2,7 @@ import type { EventDefinition } from '@windlass/contracts/event.ts';
 import type { ServiceDefinition } from '@windlass/contracts/service.ts';
 import type { QueryResultRow } from 'pg';
 import type { Config } from './config.ts';
+import type { EffectRoutine } from './effect.ts';
 import type { Command, Decided, Model, Reactions } from './decision.ts';
 import type { Cause } from './event.ts';
 import type { Failure } from './failure/errors.ts';
@@ -9,7 +10,6 @@ import type { Reply, Route } from './http/route.ts';
 import type { Waiters, WaitersOptions } from './http/waiters.ts';
 import type { AcceptColumn } from './store/acceptor.ts';
 import type { Chore } from './store/chores.ts';
-import type { AnyEffectHandler } from './store/effect-runner.ts';
 import type { IdempotencyKey } from './store/idempotency.ts';
 import type { Migration } from './store/migrations.ts';
 import type { Timer } from './store/timers.ts';
@@ -61,7 +61,7 @@ export interface ServiceParts<Consumes extends readonly EventDefinition[], World
   readonly migrations: readonly Migration[];
   readonly model: Model<World, Change>;
   readonly reactions: Reactions<Consumes, World, Change>;
-  readonly effects?: Readonly<Record<string, AnyEffectHandler<World, Change>>>;
+  readonly effects?: Readonly<Record<string, EffectRoutine<World, Change>>>;
   readonly timers?: readonly Timer<World, Change>[];
   readonly routes: readonly Route[];
   /** Work on a schedule. */

@@ -2,6 +2,7 @@ import type { EventDefinition } from '@windlass/contracts/event.ts';
 import { type Lane, lanes } from '@windlass/contracts/service.ts';
 import { isUnavailable } from '../failure/database-errors.ts';
 import { fullJitter, pause } from '../failure/retry.ts';
+import { Pacer } from '../pacing.ts';
 import type { Settled } from '../store/batch-writer.ts';
 import type { Verdict } from '../store/unit-of-work.ts';
 import { streamOf } from '../event.ts';
@@ -58,6 +59,12 @@ export class Consumer {
   private readonly options: ConsumerOptions;
   private readonly pullers: { readonly lane: Lane; readonly puller: Puller }[] = [];
   private readonly scheduler = new LaneScheduler(slots);
+  private readonly pacers: Readonly<Record<Lane, Pacer>> = {
+    hot: new Pacer(),
+    standard: new Pacer(),
+    bulk: new Pacer(),
+  };
+  private later: NodeJS.Timeout | undefined;
   private readonly decode: ReturnType<typeof decoder>;
   private readonly stopping = new AbortController();
   private readonly running = new Set<Promise<void>>();
@@ -119,6 +126,7 @@ export class Consumer {
   async drain(): Promise<void> {
     this.stopping.abort();
     clearInterval(this.tick);
+    clearTimeout(this.later);
     for (const { puller } of this.pullers) puller.pause();
     await Promise.all(this.running);
     for (const { puller } of this.pullers) puller.close();
@@ -126,8 +134,12 @@ export class Consumer {
 
   private run(): void {
     while (!this.stopping.signal.aborted && this.pauses.size === 0) {
-      const lane = this.scheduler.next((each) => this.hasWork(each), performance.now());
-      if (lane === undefined) return;
+      const now = performance.now();
+      const lane = this.scheduler.next((each) => this.isReady(each, now), now);
+      if (lane === undefined) {
+        this.runLater(now);
+        return;
+      }
       const deliveries = this.takeBatch(lane);
       this.scheduler.started(lane, deliveries.length);
       const batch = this.process(lane, deliveries).finally(() => {
@@ -139,8 +151,30 @@ export class Consumer {
     }
   }
 
-  private hasWork(lane: Lane): boolean {
-    return this.pullers.some((each) => each.lane === lane && each.puller.buffered > 0);
+  private buffered(lane: Lane): number {
+    let sum = 0;
+    for (const each of this.pullers) if (each.lane === lane) sum += each.puller.buffered;
+    return sum;
+  }
+
+  private isReady(lane: Lane, now: number): boolean {
+    const buffered = this.buffered(lane);
+    if (buffered === 0) return false;
+    return buffered >= batchMax[lane] || this.pacers[lane].waitMs(now) === 0;
+  }
+
+  /** Comes back for the lanes whose batch is only growing. */
+  private runLater(now: number): void {
+    if (this.later !== undefined) return;
+    const waits = lanes
+      .filter((lane) => this.buffered(lane) > 0)
+      .map((lane) => this.pacers[lane].waitMs(now))
+      .filter((wait) => wait > 0);
+    if (waits.length === 0) return;
+    this.later = setTimeout(() => {
+      this.later = undefined;
+      this.run();
+    }, Math.min(...waits));
   }
 
   /** Shares one batch among the lane's streams, the fuller buffers last so that none starves. */
@@ -172,7 +206,9 @@ export class Consumer {
       this.options.logger.error({ err: error }, 'a batch could not be settled');
     } finally {
       clearInterval(keepAlive);
-      this.options.onBatch(lane, deliveries.length, performance.now() - started);
+      const ended = performance.now();
+      this.pacers[lane].ended(started, ended, deliveries.length);
+      this.options.onBatch(lane, deliveries.length, ended - started);
     }
   }
 

@@ -1,6 +1,7 @@
 import type { RecordedEvent } from '../event.ts';
 import { partitionOf, streamOf, subjectOf } from '../event.ts';
 import { pause } from '../failure/retry.ts';
+import { Pacer } from '../pacing.ts';
 import {
   deletePending,
   type OutboxPosition,
@@ -22,10 +23,12 @@ import type { Wake } from './wake.ts';
  * From this many waiting events on, an atomic batch (four fsyncs) is cheaper than single
  * messages (one each).
  */
-const atomicFrom = 4;
+const atomicFrom = 16;
 /** Bytes of bodies in one atomic batch; the server stages the whole batch in memory. */
 const atomicBytesMax = 4 * 1024 * 1024;
 const windowMax = 256;
+/** So many waiting events fill a batch well: it does not wait to grow. */
+const enough = 512;
 const sweepIntervalMs = 1_000;
 const sweepPage = 2_000;
 const deleteDelayMs = 20;
@@ -54,6 +57,7 @@ export interface RelayOptions {
 export class Relay {
   private readonly options: RelayOptions;
   private readonly queue = new OutboxQueue();
+  private readonly pacer = new Pacer();
   private owned: Ownership = new Map();
   private ownedUntil = 0;
   private readonly toRead = new Set<string>();
@@ -121,7 +125,7 @@ export class Relay {
     while (!signal.aborted) {
       try {
         if (this.toRead.size > 0 && this.queue.length < queueMax) await this.readNamed();
-        if (this.queue.length > 0 && this.options.broker.connected) await this.publishNext();
+        if (this.queue.length > 0 && this.options.broker.connected) await this.publishPaced();
         else await this.workOrConnection();
       } catch (error) {
         this.options.logger.warn({ err: error }, 'the relay could not read its outbox');
@@ -157,6 +161,15 @@ export class Relay {
 
   private enqueue(events: readonly RecordedEvent[]): void {
     for (const event of events) if (this.owns(event.partition)) this.queue.add(event);
+  }
+
+  private async publishPaced(): Promise<void> {
+    const waitMs = this.queue.length < enough ? this.pacer.waitMs(performance.now()) : 0;
+    if (waitMs > 0) await pause(waitMs, this.stopping.signal);
+    const startedAt = performance.now();
+    const size = this.queue.length;
+    await this.publishNext();
+    this.pacer.ended(startedAt, performance.now(), size - this.queue.length);
   }
 
   private async publishNext(): Promise<void> {

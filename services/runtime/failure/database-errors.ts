@@ -1,3 +1,5 @@
+import { isNativeError } from 'node:util/types';
+
 /**
  * What a failed statement means for the work that it carried.
  *
@@ -8,8 +10,11 @@
 export type DatabaseFailure = 'unavailable' | 'contended' | 'refused';
 
 const contendedStates = new Set(['40001', '40P01', '55P03']);
-/** Connection failures, shutdown of the server, out of resources. Read-only: a failed-over node. */
-const unavailableStates = /^(08|57P0|53|25006|XX000|58)/;
+/**
+ * Connection failures, a refused login or a missing database, shutdown of the server, out of
+ * resources. Read-only: a failed-over node.
+ */
+const unavailableStates = /^(08|28|3D000|57P0|53|25006|XX000|58)/;
 const unavailableCodes = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -27,7 +32,7 @@ const unavailableMessages =
 
 /** `undefined` when the error is not one of the database. */
 export function classify(error: unknown): DatabaseFailure | undefined {
-  if (!(error instanceof Error)) return undefined;
+  if (!isNativeError(error)) return undefined;
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   if (contendedStates.has(code)) return 'contended';
   // A statement that ran into its time limit: the same batch in smaller parts may not.

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isNativeError } from 'node:util/types';
 import { classify } from './database-errors.ts';
 
 /** Thrown by a handler for a message that no repetition can mend. */
@@ -12,19 +13,19 @@ export type ErrorClass = 'transient' | 'permanent';
 export function errorClassOf(error: unknown): ErrorClass {
   if (error instanceof PermanentError) return 'permanent';
   // The database refuses this data (class 22) today as tomorrow.
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const code = isNativeError(error) && 'code' in error ? String(error.code) : '';
   return classify(error) === 'refused' && code.startsWith('22') ? 'permanent' : 'transient';
 }
 
 /** At most 1 KiB of the error's message. */
 export function messageOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = isNativeError(error) ? error.message : String(error);
   return text.slice(0, 1024).toWellFormed().replaceAll('\0', '');
 }
 
 /** The same for the same place in the code: groups dead letters of one cause. */
 export function stackHashOf(error: unknown): string {
-  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const stack = isNativeError(error) ? (error.stack ?? error.message) : String(error);
   const places = stack
     .split('\n')
     .filter((line) => line.trimStart().startsWith('at '))

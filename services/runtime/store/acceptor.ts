@@ -4,6 +4,7 @@ import { eventAppend } from './events.ts';
 import {
   type IdempotencyKey,
   idempotencyColumns,
+  isUsedKey,
   keyName,
   keyParameters,
   selectKeys,
@@ -43,7 +44,6 @@ export interface AcceptorOptions<Entity> {
   readonly onBatch?: (size: number) => void;
 }
 
-const uniqueViolation = '23505';
 const keyParametersCount = 6;
 
 /**
@@ -95,6 +95,8 @@ export class Acceptor<Entity> {
         return items.map((item) => fulfilled(used.get(keyName(item.use))));
       }
       const rows = await this.options.database.query(selectKeys(fresh.map((item) => item.use)));
+      // The key stands twice in this batch: then its halves are written one after the other.
+      if (rows.length === 0) throw new Error('a batch holds an Idempotency-Key twice');
       for (const [name, key] of usedKeysByName(rows)) used.set(name, key);
     }
   }
@@ -127,16 +129,6 @@ export class Acceptor<Entity> {
 function fulfilled(used: UsedKey | undefined): Settled<AcceptOutcome> {
   const value: AcceptOutcome = used === undefined ? { kind: 'accepted' } : { kind: 'used', used };
   return { status: 'fulfilled', value };
-}
-
-function isUsedKey(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    'code' in error &&
-    error.code === uniqueViolation &&
-    'table' in error &&
-    error.table === 'idempotency'
-  );
 }
 
 /** Keys are inserted in their order, so that two replicas with the same ones do not deadlock. */

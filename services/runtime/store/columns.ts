@@ -85,9 +85,11 @@ function fixedColumn<Value>(
 
 /** `int4`; a value outside of it throws a RangeError. */
 export const intColumn = (values: readonly (number | null)[]): Buffer =>
-  fixedColumn(values, oid.int4, 4, (buffer, value, offset) => buffer.writeInt32BE(value, offset));
+  fixedColumn(values, oid.int4, 4, (buffer, value, offset) =>
+    buffer.writeInt32BE(whole(value), offset),
+  );
 
-/** `int8` out of safe integers. */
+/** `int8` out of safe integers; any other value throws a RangeError. */
 export const bigintColumn = (values: readonly (number | null)[]): Buffer =>
   fixedColumn(values, oid.int8, 8, writeInt64);
 
@@ -103,8 +105,15 @@ export const timeColumn = (values: readonly (number | null)[]): Buffer =>
   );
 
 /** Two 32-bit halves: a BigInt for each value would cost an allocation each. */
-function writeInt64(buffer: Buffer, value: number, offset: number): void {
+function writeInt64(buffer: Buffer, given: number, offset: number): void {
+  const value = whole(given);
   const high = Math.floor(value / 4_294_967_296);
   buffer.writeInt32BE(high, offset);
   buffer.writeUInt32BE(value - high * 4_294_967_296, offset + 4);
+}
+
+/** NaN would be written as 0 and a fraction be cut off. */
+function whole(value: number): number {
+  if (Number.isSafeInteger(value)) return value;
+  throw new RangeError(`${value} is out of range: it is no safe integer`);
 }

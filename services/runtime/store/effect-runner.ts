@@ -1,4 +1,4 @@
-import type { ClaimedEffect, EffectHandler } from '../effect.ts';
+import type { ClaimedEffect, EffectOutcome, EffectRoutine } from '../effect.ts';
 import type { Breaker, BreakerPermit } from '../failure/breaker.ts';
 import { isUnavailable } from '../failure/database-errors.ts';
 import { fullJitter, pause } from '../failure/retry.ts';
@@ -19,13 +19,10 @@ export const dueMax = 2_000;
 const retryBaseMs = 1_000;
 const retryMaxMs = 60_000;
 
-/** Handlers differ in payload and result; each is only ever given what it returned itself. */
-export type AnyEffectHandler<World, Change> = EffectHandler<World, Change, never, never>;
-
 export interface EffectRunnerOptions<World, Change> {
   readonly database: Database;
   readonly unitOfWork: UnitOfWork<World, Change>;
-  readonly handlers: Readonly<Record<string, AnyEffectHandler<World, Change>>>;
+  readonly handlers: Readonly<Record<string, EffectRoutine<World, Change>>>;
   /** Stops the calls, and so the claiming, while the outside fails. */
   readonly breaker: Breaker;
   readonly callTimeoutMs: number;
@@ -124,13 +121,10 @@ export class EffectRunner<World, Change> {
       return;
     }
     step('effect.performing');
-    let result: never;
+    let outcome: EffectOutcome<World, Change>;
     try {
-      // The payload is what this handler's own decisions put there.
-      result = await handler.perform(
-        effect as ClaimedEffect as ClaimedEffect<never>,
-        AbortSignal.timeout(this.options.callTimeoutMs),
-      );
+      const signal = AbortSignal.timeout(this.options.callTimeoutMs);
+      outcome = await handler.carryOut(effect, signal);
     } catch (error) {
       const took = performance.now() - started;
       this.options.breaker.record(permit, 'failed', took);
@@ -140,13 +134,11 @@ export class EffectRunner<World, Change> {
       return;
     }
     const took = performance.now() - started;
-    const failed = handler.isFailure(result);
+    const { failed, settle } = outcome;
     this.options.breaker.record(permit, failed ? 'failed' : 'ok', took);
     this.options.onCall(effect, failed ? 'failed' : 'done', took);
     step('effect.performed');
-    await this.settle(effect, (world, now) =>
-      handler.settle(effect as ClaimedEffect as ClaimedEffect<never>, result, world, now),
-    );
+    await this.settle(effect, settle);
     step('effect.settled');
   }
 

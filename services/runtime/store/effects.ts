@@ -26,8 +26,9 @@ export interface DueEffect extends ClaimedEffect {
 export const claimLeaseMs = 30_000;
 
 /**
- * Inserts effects. Those with `claimed` are this process's own from the start, so that an idle
- * process carries them out without another commit.
+ * Inserts effects and gives the ids of those that were not there already. Those with `claimed`
+ * are this process's own from the start, so that an idle process carries them out without
+ * another commit.
  */
 export function insertEffects(
   rows: readonly {
@@ -46,7 +47,7 @@ export function insertEffects(
            SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[],
              $6::timestamptz[], $7::timestamptz[], $8::text[], $9::text[], $10::text[],
              $11::text[])
-           ON CONFLICT (id) DO NOTHING`,
+           ON CONFLICT (id) DO NOTHING RETURNING id`,
     values: [
       textColumn(rows.map((row) => row.effect.id)),
       textColumn(rows.map((row) => row.effect.kind)),

@@ -1,6 +1,8 @@
 import { bytesColumn, intColumn, textColumn } from './columns.ts';
 import type { Statement } from './transaction.ts';
 
+const uniqueViolation = '23505';
+
 /** What makes two requests the same one. */
 export interface IdempotencyKey {
   /** Principal, method and route. */
@@ -56,6 +58,17 @@ function usedKey(row: UsedKeyRow): UsedKey {
     fingerprint,
     reply: { status, body, ...(location === null ? {} : { location }) },
   };
+}
+
+/** Whether a statement failed because a key of it was stored before; by then it is committed. */
+export function isUsedKey(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    'code' in error &&
+    error.code === uniqueViolation &&
+    'table' in error &&
+    error.table === 'idempotency'
+  );
 }
 
 /** A key of a Map; the scope has no line break. */

@@ -11,11 +11,14 @@ export interface Migration {
 const lockKey = 7_469_127;
 /** How long a replica waits for another one that migrates, in milliseconds. */
 const lockTimeoutMs = 120_000;
+const statementTimeoutMs = 2 * lockTimeoutMs;
+const answerTimeoutMs = statementTimeoutMs + 5_000;
 
 /**
  * Brings the schema up to date. Safe when many replicas start at once: one migrates, the others
- * wait. All that is missing is applied in one transaction. Throws when a migration that was applied has another
- * text now, because then this program and that database do not mean the same schema.
+ * wait. All that is missing is applied in one transaction. Throws when a migration that was
+ * applied has another text now, because then this program and that database do not mean the
+ * same schema.
  *
  * A database that knows later migrations than this program is accepted: they only expand.
  */
@@ -25,9 +28,13 @@ export async function migrate(
 ): Promise<readonly string[]> {
   return await database.transact(async (tx) => {
     await tx.query({ text: `SET LOCAL lock_timeout = ${lockTimeoutMs}` });
-    await tx.query({ text: `SET LOCAL statement_timeout = ${2 * lockTimeoutMs}` });
+    await tx.query({ text: `SET LOCAL statement_timeout = ${statementTimeoutMs}` });
     // Released with the transaction, so it also holds behind a transaction-pooling proxy.
-    await tx.query({ text: 'SELECT pg_advisory_xact_lock($1)', values: [lockKey] });
+    await tx.query({
+      text: 'SELECT pg_advisory_xact_lock($1)',
+      values: [lockKey],
+      answerTimeoutMs,
+    });
     await tx.query({
       text: `CREATE TABLE IF NOT EXISTS schema_migrations (
                id text PRIMARY KEY, checksum text NOT NULL,
@@ -50,7 +57,7 @@ export async function migrate(
           `migration ${migration.id} was changed after it was applied to this database`,
         );
       }
-      await tx.query({ text: migration.sql });
+      await tx.query({ text: migration.sql, answerTimeoutMs });
       await tx.query({
         text: 'INSERT INTO schema_migrations (id, checksum) VALUES ($1, $2)',
         values: [migration.id, checksum],

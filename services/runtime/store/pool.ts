@@ -7,6 +7,8 @@ const int8Oid = 20;
 /** A row lock that is not had in this time fails its statement (55P03) and is retried. */
 const lockTimeoutMs = 2_000;
 const statementTimeoutMs = 30_000;
+/** A server that should have given up by then is gone, or the way to it is. */
+const answerTimeoutMs = statementTimeoutMs + 5_000;
 
 /**
  * Every statement of a service reaches its rows by key, in tables whose statistics are always
@@ -31,6 +33,14 @@ export interface PoolOptions {
   readonly logger: Pick<Logger, 'warn'>;
   /** A connection that is not had in this time fails its request. */
   readonly acquireTimeoutMs?: number;
+  /** A statement without an answer for this long fails and ends its connection. */
+  readonly answerTimeoutMs?: number;
+}
+
+/** A statement that is sent together with COMMIT. */
+export interface LastStatement extends Statement {
+  /** Given its rows once they are committed. */
+  readonly committed?: (rows: readonly pg.QueryResultRow[]) => void;
 }
 
 /** The connections to one database. Statements of one connection are pipelined. */
@@ -44,6 +54,7 @@ export class Database {
       application_name: options.name,
       connectionTimeoutMillis: options.acquireTimeoutMs ?? 5_000,
       idleTimeoutMillis: 60_000,
+      query_timeout: options.answerTimeoutMs ?? answerTimeoutMs,
       keepAlive: true,
       pipeline: true,
       options: sessionOptions,
@@ -70,7 +81,7 @@ export class Database {
    * that fails turns that COMMIT into a rollback.
    */
   async transact<Result>(
-    work: (tx: Transaction) => Promise<{ result: Result; finish?: readonly Statement[] }>,
+    work: (tx: Transaction) => Promise<{ result: Result; finish?: readonly LastStatement[] }>,
   ): Promise<Result> {
     const client = await this.connect();
     return await released(client, async () => {
@@ -79,7 +90,7 @@ export class Database {
       const tx: Transaction = {
         query: async (statement) => rows(await client.query(asQuery(statement))),
       };
-      let done: { result: Result; finish?: readonly Statement[] };
+      let done: { result: Result; finish?: readonly LastStatement[] };
       try {
         done = await work(tx);
         await begun;
@@ -87,19 +98,18 @@ export class Database {
         await client.query('ROLLBACK');
         throw error;
       }
-      const last = (done.finish ?? []).map((statement) => client.query(asQuery(statement)));
+      const { result, finish = [] } = done;
+      const last = finish.map((statement) => client.query(asQuery(statement)));
       const settled = await Promise.allSettled([...last, client.query('COMMIT')]);
-      for (const each of settled) if (each.status === 'rejected') throw each.reason;
-      return done.result;
+      const results = settled.map((each) => {
+        if (each.status === 'rejected') throw each.reason;
+        return each.value;
+      });
+      // COMMIT of a transaction in which something failed succeeds and stores nothing.
+      if (results.at(-1)?.command !== 'COMMIT') throw new Error('the transaction was rolled back');
+      finish.forEach((statement, index) => statement.committed?.(results[index]?.rows ?? []));
+      return result;
     });
-  }
-
-  /** A connection of its own, for what needs a session: migrations. */
-  async withSession<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> {
-    const client = await this.connect();
-    return await released(client, () =>
-      work({ query: async (statement) => rows(await client.query(asQuery(statement))) }),
-    );
   }
 
   /** Milliseconds that `SELECT 1` took. */
@@ -140,10 +150,12 @@ async function released<Result>(
 function ignore(): void {}
 
 function asQuery(statement: Statement): pg.QueryConfig {
+  const timeout = statement.answerTimeoutMs;
   return {
     text: statement.text,
     ...(statement.name === undefined ? {} : { name: statement.name }),
     ...(statement.values === undefined ? {} : { values: [...statement.values] }),
+    ...(timeout === undefined ? {} : { query_timeout: timeout }),
   };
 }
 

@@ -6,6 +6,8 @@ export interface Statement {
   readonly text: string;
   /** Arrays are best given as encoded columns (`store/columns.ts`): no escaping, no parsing. */
   readonly values?: readonly unknown[];
+  /** Over that of the pool, for what may run for minutes. */
+  readonly answerTimeoutMs?: number;
 }
 
 /** An open transaction on one connection. Statements run one after the other. */

@@ -1,3 +1,4 @@
+import type { QueryResultRow } from 'pg';
 import type { Decision, Model, NewEffect, SettledAggregate } from '../decision.ts';
 import type { EffectFate } from '../effect.ts';
 import type { Cause, RecordedEvent } from '../event.ts';
@@ -14,6 +15,7 @@ import { appendEvents, record } from './events.ts';
 import {
   type IdempotencyKey,
   insertKeys,
+  isUsedKey,
   keyName,
   selectKeys,
   type StoredReply,
@@ -21,9 +23,9 @@ import {
   usedKeysByName,
 } from './idempotency.ts';
 import { receive, unreceive } from './inbox.ts';
-import type { Database } from './pool.ts';
+import type { Database, LastStatement } from './pool.ts';
 import { lockPositions, type Position, positionKey, savePositions } from './positions.ts';
-import type { Statement, Transaction } from './transaction.ts';
+import type { Transaction } from './transaction.ts';
 
 /** One input of a batch: a consumed event, a command, a passed deadline, an effect's result. */
 export interface Work<World, Change> {
@@ -93,7 +95,8 @@ interface Batch<Change> {
   readonly settled: (SettledAggregate & { cause: Cause })[];
   readonly events: RecordedEvent[];
   readonly effects: Parameters<typeof insertEffects>[0][number][];
-  readonly claimed: DueEffect[];
+  claimed: DueEffect[];
+  unclaimed: number;
   readonly done: string[];
   readonly postponed: { id: string; at: number }[];
   readonly keys: { use: IdempotencyKey; reply: StoredReply }[];
@@ -115,9 +118,19 @@ export class UnitOfWork<World, Change> {
     this.options = options;
   }
 
-  run = async (
+  run = async (works: readonly Work<World, Change>[]): Promise<readonly Settled<Verdict>[]> => {
+    try {
+      return await this.attempt(works);
+    } catch (error) {
+      // Another replica stored one of the keys after they were looked up; now it is found.
+      if (isUsedKey(error)) return await this.attempt(works);
+      throw error;
+    }
+  };
+
+  private async attempt(
     works: readonly Work<World, Change>[],
-  ): Promise<readonly Settled<Verdict>[]> => {
+  ): Promise<readonly Settled<Verdict>[]> {
     const now = this.options.now();
     const batch: Batch<Change> = {
       changes: [],
@@ -125,6 +138,7 @@ export class UnitOfWork<World, Change> {
       events: [],
       effects: [],
       claimed: [],
+      unclaimed: 0,
       done: [],
       postponed: [],
       keys: [],
@@ -133,9 +147,8 @@ export class UnitOfWork<World, Change> {
     };
     const verdicts = await this.options.database.transact(async (tx) => {
       const { world, ...gates } = await this.open(tx, works);
-      const seen = new Map<string, UsedKey>(gates.used);
       const decided = works.map((work): Settled<Verdict> => {
-        const stopped = stopAtGate(work, gates, seen);
+        const stopped = stopAtGate(work, gates);
         if (stopped !== undefined) {
           if (stopped.kind === 'gap' && work.inboxId !== undefined) {
             batch.unreceived.push(work.inboxId);
@@ -146,6 +159,9 @@ export class UnitOfWork<World, Change> {
           const resolution = work.decide(world, now);
           const verdict = this.apply(work, resolution, world, batch, now);
           moveOn(work, verdict, gates.positions, batch.positions);
+          if (work.use !== undefined && resolution.reply !== undefined) {
+            gates.used.set(keyName(work.use), { ...work.use, reply: resolution.reply });
+          }
           return { status: 'fulfilled', value: verdict };
         } catch (reason) {
           if (work.inboxId !== undefined) batch.unreceived.push(work.inboxId);
@@ -157,16 +173,10 @@ export class UnitOfWork<World, Change> {
       }
       return { result: decided, finish: this.finish(batch, now) };
     });
-    const { changes, events, settled, claimed, effects } = batch;
-    this.options.committed({
-      changes,
-      settled,
-      events,
-      claimed,
-      unclaimed: effects.length - claimed.length,
-    });
+    const { changes, events, settled, claimed, unclaimed } = batch;
+    this.options.committed({ changes, settled, events, claimed, unclaimed });
     return verdicts;
-  };
+  }
 
   /** Everything that is read before the first decision, on one way to the server. */
   private async open(tx: Transaction, works: readonly Work<World, Change>[]) {
@@ -188,7 +198,13 @@ export class UnitOfWork<World, Change> {
       // After the row locks: a concurrent request with the same key has committed by then.
       uses.length === 0 ? [] : tx.query(selectKeys(uses)),
     ]);
-    return { fresh: new Set(fresh), positions, held, world, used: usedKeysByName(used) };
+    return {
+      fresh: new Set(fresh),
+      positions,
+      held: new Set(held),
+      world,
+      used: usedKeysByName(used),
+    };
   }
 
   /** Adds one decision to the batch and makes it visible to the inputs after it. */
@@ -208,8 +224,8 @@ export class UnitOfWork<World, Change> {
       const events = record(decision, work.cause, now);
       if (decision.change !== undefined) {
         const settled = this.options.model.settled?.(world, decision.change);
-        if (settled !== undefined) batch.settled.push({ ...settled, cause: work.cause });
         this.options.model.evolve(world, decision.change);
+        if (settled !== undefined) batch.settled.push({ ...settled, cause: work.cause });
         batch.changes.push(decision.change);
       }
       batch.events.push(...events);
@@ -253,11 +269,14 @@ export class UnitOfWork<World, Change> {
     });
   }
 
-  private finish(batch: Batch<Change>, now: number): Statement[] {
-    const statements: Statement[] = [];
+  private finish(batch: Batch<Change>, now: number): LastStatement[] {
+    const statements: LastStatement[] = [];
     if (batch.changes.length > 0) statements.push(...this.options.model.save(batch.changes));
     if (batch.events.length > 0) statements.push(appendEvents(batch.events));
-    if (batch.effects.length > 0) statements.push(insertEffects(batch.effects, now));
+    if (batch.effects.length > 0) {
+      const committed = (rows: readonly QueryResultRow[]) => keepInserted(batch, rows);
+      statements.push({ ...insertEffects(batch.effects, now), committed });
+    }
     if (batch.done.length > 0) statements.push(deleteEffects(batch.done));
     if (batch.postponed.length > 0) statements.push(postponeEffects(batch.postponed));
     if (batch.keys.length > 0) statements.push(insertKeys(batch.keys));
@@ -270,15 +289,22 @@ export class UnitOfWork<World, Change> {
 
 const noIds: ReadonlySet<string> = new Set();
 
+/** An effect that was there already is somebody else's, or waits for its claim to end. */
+function keepInserted<Change>(batch: Batch<Change>, rows: readonly QueryResultRow[]): void {
+  const inserted = new Set(rows.map((row) => row.id));
+  batch.claimed = batch.claimed.filter(({ id }) => inserted.has(id));
+  batch.unclaimed = inserted.size - batch.claimed.length;
+}
+
 /** Says why an input is not decided at all; a second copy of one in the same batch included. */
 function stopAtGate<World, Change>(
   work: Work<World, Change>,
   gates: {
     readonly fresh: Set<string>;
-    readonly held: ReadonlySet<string>;
+    readonly held: Set<string>;
     readonly positions: ReadonlyMap<string, number>;
+    readonly used: ReadonlyMap<string, UsedKey>;
   },
-  seen: ReadonlyMap<string, UsedKey>,
 ): Verdict | undefined {
   if (work.inboxId !== undefined && !gates.fresh.delete(work.inboxId)) {
     return { kind: 'duplicate' };
@@ -289,8 +315,8 @@ function stopAtGate<World, Change>(
     const gap = work.place.sequence > applied + 1;
     if (gap && work.place.ordering === 'contiguous') return { kind: 'gap' };
   }
-  if (work.claim !== undefined && !gates.held.has(work.claim.id)) return { kind: 'fenced' };
-  const used = work.use === undefined ? undefined : seen.get(keyName(work.use));
+  if (work.claim !== undefined && !gates.held.delete(work.claim.id)) return { kind: 'fenced' };
+  const used = work.use === undefined ? undefined : gates.used.get(keyName(work.use));
   return used === undefined ? undefined : { kind: 'used', used };
 }
 

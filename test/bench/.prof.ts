@@ -1,0 +1,15 @@
+import { Worker } from '/work/main/test/bench/worker.ts';
+import { loadResult } from '/work/main/test/bench/generator/load.ts';
+import { z } from 'zod';
+import { execFileSync } from 'node:child_process';
+const bare = await Worker.start('bare', '/tmp/bb/bare.mjs');
+const gen = await Worker.start('generator', '/tmp/bb/generator.mjs', {execArgv:['--cpu-prof','--cpu-prof-dir=/tmp/gprof']});
+const { port } = await bare.ask({}, z.object({ kind: z.literal('listening'), port: z.number() }));
+const p = gen.ask({ kind:'load', port, run: 1, warmMs: 2000, runMs: 6000, hot:false, precise:false, timed:false, napMs:0, mode:'closed',connections:64,rate:0 }, loadResult);
+await new Promise(r=>setTimeout(r,3000));
+const {readFileSync} = await import('node:fs');
+const st=()=>readFileSync(`/proc/${gen.pid}/stat`,'utf8').split(' ').slice(13,15).map(Number);
+const a=st(); const t=Date.now(); await new Promise(r=>setTimeout(r,3000)); const c=st();
+console.log('user/sys ticks per 3s', c.map((x,i)=>x-a[i]));
+const r = await p; console.log(Math.round(r.answered/r.seconds), (r.cpuMicros/r.answered).toFixed(1));
+gen.tell({}); await gen.stop(); await bare.stop();

@@ -1,0 +1,16 @@
+import { Worker } from '/work/main/test/bench/worker.ts';
+import { loadResult } from '/work/main/test/bench/generator/load.ts';
+import { z } from 'zod';
+import { execFileSync, spawnSync } from 'node:child_process';
+const bare = await Worker.start('bare', '/tmp/bb/bare.mjs');
+const gen = await Worker.start('generator', '/tmp/bb/generator.mjs', {execArgv:['--perf-basic-prof']});
+const { port } = await bare.ask({}, z.object({ kind: z.literal('listening'), port: z.number() }));
+const p = gen.ask({ kind:'load', port, run: 1, warmMs: 2000, runMs: 12000, hot:false, precise:false, timed:false, napMs:0, mode:'closed',connections:64,rate:0 }, loadResult);
+await new Promise(r=>setTimeout(r,3000));
+const { spawn } = await import('node:child_process');
+await new Promise(r=>spawn('perf',['record','-g','-o','/tmp/gen.perf','-p',String(gen.pid),'--','sleep','3'],{stdio:'inherit'}).on('exit',r));
+const ss=()=>execFileSync('bash',['-c',`grep ctxt /proc/${gen.pid}/status`]).toString();
+console.log(ss()); await new Promise(r=>setTimeout(r,2000)); console.log(ss());
+await new Promise(r=>spawn('timeout',['-s','INT','2','strace','-c','-f','-p',String(gen.pid)],{stdio:'inherit'}).on('exit',r));
+const r = await p; console.log(Math.round(r.answered/r.seconds), (r.cpuMicros/r.answered).toFixed(1));
+await gen.stop(); await bare.stop();
