@@ -91,7 +91,7 @@ export function problemsOf(route: Route): readonly FailureCode[] {
     codes.add('idempotency-key-missing').add('idempotency-key-invalid');
     codes.add('idempotency-key-reused').add('request-in-flight');
   }
-  if (route.admission) codes.add('overloaded');
+  if (route.admission) codes.add('overloaded').add('draining');
   return [...codes].sort();
 }
 

@@ -11,6 +11,8 @@ const waitingMax = 200_000;
 const lastAnswersMs = 20_000;
 const spinMs = 1.5;
 const refusedPauseMs = 20;
+/** Places in front of the queue of idle connections before it is moved up. */
+const idleKept = 4_096;
 /** Never changes: waiting for it to change is sleeping. */
 const nothing = new Int32Array(new SharedArrayBuffer(4));
 
@@ -20,7 +22,9 @@ export class LoadRun implements Listener {
   private readonly requests: Requests;
   private readonly onPhase: (phase: 'begin' | 'end') => void;
   private readonly connections: Connection[] = [];
-  private readonly idle: Connection[] = [];
+  /** Used in turn: a server closes a connection that has been quiet for long. */
+  private idle: Connection[] = [];
+  private idleFrom = 0;
   /** Intended times of what waits for a connection, from `waitingFrom` on. */
   private waiting: number[] = [];
   private waitingFrom = 0;
@@ -97,7 +101,7 @@ export class LoadRun implements Listener {
     }
     const intended = this.waiting[this.waitingFrom];
     if (intended === undefined) {
-      this.idle.push(connection);
+      this.putIdle(connection);
       return;
     }
     this.waitingFrom += 1;
@@ -106,6 +110,14 @@ export class LoadRun implements Listener {
       this.waitingFrom = 0;
     }
     this.send(connection, intended);
+  }
+
+  private putIdle(connection: Connection): void {
+    if (this.idleFrom > idleKept) {
+      this.idle = this.idle.slice(this.idleFrom);
+      this.idleFrom = 0;
+    }
+    this.idle.push(connection);
   }
 
   answered(connection: Connection, status: number, now: number): void {
@@ -157,12 +169,15 @@ export class LoadRun implements Listener {
   };
 
   private due(intendedAt: number): void {
-    for (let connection = this.idle.pop(); connection; connection = this.idle.pop()) {
+    while (this.idleFrom < this.idle.length) {
+      const connection = this.idle[this.idleFrom++];
       // One that was lost meanwhile comes back by itself.
-      if (!connection.ready) continue;
+      if (!connection?.ready) continue;
       this.send(connection, intendedAt);
       return;
     }
+    this.idle = [];
+    this.idleFrom = 0;
     if (this.waiting.length - this.waitingFrom < waitingMax) this.waiting.push(intendedAt);
     else this.unsent += 1;
   }
