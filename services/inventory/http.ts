@@ -2,8 +2,7 @@ import * as fields from '@windlass/contracts/fields.ts';
 import { type Command, stale } from '@windlass/runtime/decision.ts';
 import { Failure } from '@windlass/runtime/failure/errors.ts';
 import { defineRoute, type Reply, type Route } from '@windlass/runtime/http/route.ts';
-import type { Kit } from '@windlass/runtime/parts.ts';
-import type { QueryResultRow } from 'pg';
+import type { Kit, Row } from '@windlass/runtime/parts.ts';
 import { z } from 'zod';
 import type { Change, World } from './inventory.ts';
 import { addStock, onHandMax, onHandOf, type Restocked, type Stock, setStock } from './stock.ts';
@@ -46,7 +45,7 @@ function getStock(kit: InventoryKit): Route {
     responses: { 200: { description: 'The stock as it stands now.', schema: view } },
     problems: ['sku-not-found'],
     async handle(request) {
-      const [stock] = await kit.query<Stock & QueryResultRow>(selectStock(request.params.sku));
+      const [stock] = await kit.query<Stock & Row>(selectStock(request.params.sku));
       if (stock === undefined) throw new Failure('sku-not-found');
       return replyOf(stock);
     },

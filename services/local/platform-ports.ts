@@ -1,3 +1,4 @@
+import { variablePrefix } from '@windlass/runtime/config.ts';
 import type { Deployable } from './deployables.ts';
 import { checkPorts, freePort, portFrom, type WantedPort } from './ports.ts';
 
@@ -66,8 +67,4 @@ export async function choosePorts(
     return [`${variablePrefix(service)}_URL`, `http://127.0.0.1:${port}`];
   });
   return { nats, postgres, replicas: chosen, urls: Object.fromEntries(urls) };
-}
-
-function variablePrefix(service: string): string {
-  return service.toUpperCase().replaceAll('-', '_');
 }

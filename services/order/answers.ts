@@ -23,6 +23,7 @@ export const released: Answered<unknown> = (order, _, now, timing) =>
     ? stale
     : record(order, facts.withReservation(order.facts, 'released'), now, timing);
 
+/** News only if the confirmation, which told inventory to commit, is not recorded yet. */
 export const committed: Answered<unknown> = (order, _, now, timing) =>
   record(order, facts.withReservation(order.facts, 'committed'), now, timing);
 
@@ -43,8 +44,13 @@ export const expired: Answered<unknown> = (order, _, now, timing) => {
   return recordCancel(order, known, { reason: 'hold-expired' }, now, timing);
 };
 
-export const captured: Answered<{ readonly amount: number }> = (order, data, now, timing) =>
-  record(order, facts.withCaptured(order.facts, data.amount), now, timing);
+/** Confirms the order. Inventory then commits, or answers `commit-failed`. */
+export const captured: Answered<{ readonly amount: number }> = (order, data, now, timing) => {
+  const known = facts.withCaptured(order.facts, data.amount);
+  const isConfirmed = known.decision === 'proceed';
+  const next = isConfirmed ? facts.withReservation(known, 'committed') : known;
+  return record(order, next, now, timing);
+};
 
 export const declined: Answered<unknown> = (order, _, now, timing) => {
   const known = facts.withCharge(order.facts, 'declined');

@@ -133,14 +133,16 @@ function cancelOrder(kit: OrderKit): Route {
     body: requests.cancelBody,
     unknownParams: 'order-not-found',
     idempotent: true,
-    responses: { 202: { description: 'The cancellation is under way.', schema: replies.summary } },
+    responses: { 202: { description: 'The cancellation is under way.', schema: replies.view } },
     problems: ['order-not-found', 'order-not-cancellable'],
     async handle(request) {
       const { params, body } = request;
+      // Lines and history are read before the lock: what is decided under it is added to them.
+      const before = await readView(kit, params.orderId);
       const command = onOrder(
         params.orderId,
         (order, now) => cancel(order, body.reason, now, kit.config.timing),
-        (order) => withLocation(order, views.summaryOf(order)),
+        (order, now) => withLocation(order, views.viewAfter(before, order, now)),
       );
       return await kit.execute(command, keyed(request, scope));
     },
@@ -181,7 +183,7 @@ function withLocation(order: Order, body: unknown): Reply {
 function onOrder(
   orderId: string,
   decide: (order: Order, now: number) => Commanded,
-  reply: (order: Order) => Reply,
+  reply: (order: Order, now: number) => Reply,
 ): Command<World, Order, Reply | Failure> {
   return {
     aggregateId: orderId,
@@ -191,7 +193,7 @@ function onOrder(
       const commanded = decide(order, now);
       if ('refused' in commanded)
         return { decision: stale, result: new Failure(commanded.refused) };
-      return { decision: commanded.decision, result: reply(commanded.order) };
+      return { decision: commanded.decision, result: reply(commanded.order, now) };
     },
   };
 }

@@ -80,7 +80,7 @@ test.each<Row>([
   ['is REJECTED when stock is missing', [rejected], 'orders.progressed', 'REJECTED'],
   ['is confirmed when it is paid', [reserved, captured], 'orders.confirmed', 'CONFIRMED'],
   ['knows that what is paid was held', [captured, reserved], 'stale', 'CONFIRMED'],
-  ['stays CONFIRMED when sold', [captured, committed], 'orders.progressed', 'CONFIRMED'],
+  ['has nothing to say when sold', [captured, committed], 'stale', 'CONFIRMED'],
   ['is cancelled when declined', [reserved, declined], 'orders.cancelled', 'CANCELLING'],
   ['is cancelled when its hold ends unpaid', [reserved, expired], 'orders.cancelled', 'CANCELLING'],
   ['leaves a paid expired hold to inventory', [captured, expired], 'stale', 'CONFIRMED'],

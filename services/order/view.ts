@@ -70,6 +70,14 @@ export function viewOf(rows: readonly ViewRow[]): OrderView | undefined {
   return { ...fromRow(first), lines, history };
 }
 
+/** A view that was read, brought up to what a command has made of the order. */
+export function viewAfter(before: OrderView, order: Order, now: number): OrderView {
+  const isNew = before.history.at(-1)?.status !== order.status;
+  const step = { status: order.status, at: new Date(now).toISOString() };
+  const history = isNew ? [...before.history, step] : before.history;
+  return { ...summaryOf(order), lines: before.lines, history };
+}
+
 export function fromRow(row: SummaryRow): OrderSummary {
   return {
     orderId: row.id,

@@ -1,8 +1,7 @@
 import * as fields from '@windlass/contracts/fields.ts';
 import { Failure } from '@windlass/runtime/failure/errors.ts';
 import { defineRoute, type Route } from '@windlass/runtime/http/route.ts';
-import type { Kit } from '@windlass/runtime/parts.ts';
-import type { QueryResultRow } from 'pg';
+import type { Kit, Row } from '@windlass/runtime/parts.ts';
 import { z } from 'zod';
 import { type Change, paymentStatuses, type World } from './payment.ts';
 import { type PaymentView, selectPayment } from './store.ts';
@@ -29,7 +28,7 @@ export function routes(kit: PaymentKit): Route[] {
       responses: { 200: { description: 'The payment as it stands now.', schema: view } },
       problems: ['payment-not-found'],
       async handle({ params }) {
-        const [row] = await kit.query<PaymentView & QueryResultRow>(selectPayment(params.orderId));
+        const [row] = await kit.query<PaymentView & Row>(selectPayment(params.orderId));
         if (row === undefined) throw new Failure('payment-not-found');
         const { status, captured, refunded, currency } = row;
         return { status: 200, body: JSON.stringify({ status, captured, refunded, currency }) };

@@ -38,11 +38,11 @@ const neverSent = new Set([
  * reset or a reply that is not understood, is `unknown`.
  */
 export class ProviderClient {
-  private readonly pool: Pick<Pool, 'request'>;
+  private readonly pool: Pick<Pool, 'dispatch'>;
   private readonly timeoutMs: number;
 
   /** @param pool best limited with `maxResponseSize: replyBytesMax` */
-  constructor(pool: Pick<Pool, 'request'>, timeoutMs: number) {
+  constructor(pool: Pick<Pool, 'dispatch'>, timeoutMs: number) {
     this.pool = pool;
     this.timeoutMs = timeoutMs;
   }
@@ -89,30 +89,59 @@ export class ProviderClient {
     body?: unknown,
   ): Promise<Outcome<Answer>> {
     signal.throwIfAborted();
-    const controller = new AbortController();
-    const abort = () => controller.abort();
-    const timer = setTimeout(abort, this.timeoutMs);
-    signal.addEventListener('abort', abort, { once: true });
     try {
-      const reply = await this.pool.request({
-        method,
-        path,
-        signal: controller.signal,
-        ...(body === undefined
-          ? {}
-          : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
-      });
-      const text = await reply.body.text();
-      if (method === 'GET' && reply.statusCode === 404) return 'not-found';
-      if (!answers.includes(reply.statusCode)) return 'unknown';
-      return schema.safeParse(JSON.parse(text)).data ?? 'unknown';
+      const reply = await this.exchange(method, path, signal, body);
+      if (method === 'GET' && reply.status === 404) return 'not-found';
+      if (!answers.includes(reply.status)) return 'unknown';
+      return schema.safeParse(JSON.parse(reply.text)).data ?? 'unknown';
     } catch (error) {
       if (neverSent.has(codeOf(error))) throw error;
       return 'unknown';
-    } finally {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', abort);
     }
+  }
+
+  /** One request by callbacks: undici's streams cost more than the request itself. */
+  private exchange(
+    method: 'GET' | 'POST',
+    path: string,
+    signal: AbortSignal,
+    body: unknown,
+  ): Promise<{ readonly status: number; readonly text: string }> {
+    const request = {
+      method,
+      path,
+      headersTimeout: this.timeoutMs,
+      bodyTimeout: this.timeoutMs,
+      ...(body === undefined
+        ? {}
+        : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    };
+    return new Promise((resolve, reject) => {
+      const chunks: Buffer[] = [];
+      let status = 0;
+      let abort: (() => void) | undefined;
+      const end = () => abort && signal.removeEventListener('abort', abort);
+      this.pool.dispatch(request, {
+        onRequestStart(controller) {
+          abort = () => controller.abort(new Error('the call took too long'));
+          signal.addEventListener('abort', abort);
+        },
+        onResponseStart(_controller, code) {
+          status = code;
+        },
+        onResponseData(_controller, chunk) {
+          chunks.push(chunk);
+        },
+        onResponseEnd() {
+          end();
+          resolve({ status, text: Buffer.concat(chunks).toString() });
+        },
+        onResponseError(_controller, error) {
+          end();
+          reject(error);
+        },
+      });
+    });
   }
 }
 

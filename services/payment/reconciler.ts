@@ -2,9 +2,8 @@ import * as payments from '@windlass/contracts/payments.ts';
 import { type Command, type Decision, stale } from '@windlass/runtime/decision.ts';
 import { type Cause, event } from '@windlass/runtime/event.ts';
 import type { Reply } from '@windlass/runtime/http/route.ts';
-import type { Kit } from '@windlass/runtime/parts.ts';
+import type { Kit, Row } from '@windlass/runtime/parts.ts';
 import type { Statement } from '@windlass/runtime/store/transaction.ts';
-import type { QueryResultRow } from 'pg';
 import { decided } from './decisions.ts';
 import { type Change, isInFlight, type Totals, type World } from './payment.ts';
 import type { ProviderClient } from './provider-client.ts';
@@ -89,7 +88,7 @@ export async function reconcile(
   { after, cause }: { readonly after: string; readonly cause: Cause },
   signal: AbortSignal,
 ): Promise<Reconciled | undefined> {
-  const recorded = await kit.query<Recorded & QueryResultRow>(selectRecorded(after));
+  const recorded = await kit.query<Recorded & Row>(selectRecorded(after));
   const report = await client.report(after, pageSize, signal);
   if (typeof report === 'string') return undefined;
   // Both sides are complete up to the nearer end of the two pages.

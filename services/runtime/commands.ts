@@ -1,5 +1,6 @@
 import type { Command } from './decision.ts';
 import type { Cause, RecordedEvent } from './event.ts';
+import { isLockTimeout } from './failure/database-errors.ts';
 import { Failure } from './failure/errors.ts';
 import { problemReply } from './http/problem.ts';
 import type { Reply } from './http/route.ts';
@@ -34,7 +35,11 @@ export class Commands<World, Change> {
   constructor(options: CommandsOptions<World, Change>) {
     this.options = options;
     this.writer = new BatchWriter({
-      write: options.unitOfWork.run,
+      write: async (works) => {
+        const verdicts = await options.unitOfWork.run(works);
+        step('command.committed');
+        return verdicts;
+      },
       maxBatch: commandBatchMax,
       concurrency: 1,
       onBatch: options.onBatch,
@@ -52,8 +57,18 @@ export class Commands<World, Change> {
 
   execute: Kit<World, Change>['execute'] = async (command, keyed) => {
     if (!('key' in keyed)) return await this.decide(command, keyed.cause, undefined);
-    return await this.flights.run(keyed, () => this.decide(command, keyed.cause, keyed));
+    return await this.once(keyed, () => this.decide(command, keyed.cause, keyed));
   };
+
+  /** A key that another replica has under way for longer than a lock is waited for is busy. */
+  private async once(keyed: Keyed, execute: () => Promise<Reply>): Promise<Reply> {
+    try {
+      return await this.flights.run(keyed, execute);
+    } catch (error) {
+      if (!isLockTimeout(error)) throw error;
+      throw new Failure('request-in-flight', { retryAfterSeconds: 1, cause: error });
+    }
+  }
 
   acceptor<Entity>(
     table: string,
@@ -72,7 +87,7 @@ export class Commands<World, Change> {
     });
     this.acceptors.push(acceptor);
     return async (make, keyed) =>
-      await this.flights.run(keyed, async () => {
+      await this.once(keyed, async () => {
         // One look at the clock: the row tells the time that its first event tells.
         const now = this.options.now();
         const acceptance = acceptanceOf(make(now), keyed, now);
@@ -90,9 +105,9 @@ export class Commands<World, Change> {
     let reply: Reply | undefined;
     const work: Work<World, Change> = {
       aggregateId: command.aggregateId,
-      ...(command.resources === undefined ? {} : { resources: command.resources }),
+      resources: command.resources,
       cause,
-      ...(use === undefined ? {} : { use }),
+      use,
       decide: (world, now) => {
         const { decision, result } = command.decide(world, now);
         reply = result instanceof Failure ? problemReply(result, cause.correlationId) : result;
@@ -121,7 +136,6 @@ function acceptanceOf<Entity>(made: NewAggregate<Entity>, keyed: Keyed, now: num
 
 /** Of the headers only Location belongs to the answer; the others are made anew each time. */
 function asStored({ status, body, headers }: Reply): StoredReply {
-  const location = headers?.location;
-  return { status, body, ...(location === undefined ? {} : { location }) };
+  return { status, body, location: headers?.location };
 }
 

@@ -55,6 +55,8 @@ describe('loadConfig', () => {
     });
     expect(config.timing.inboxMs).toBe(30 * 86_400_000);
     expect(config.timing.workingMs).toBe(10_000);
+    expect(config.version).toBe('development');
+    expect(config.dataDir).toBe('.');
     expect(config.replica).toMatch(/^.+-\d+-[0-9a-f]{6}$/);
   });
 

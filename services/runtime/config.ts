@@ -46,7 +46,8 @@ const servers = text
 
 const http = address('http', 'https');
 
-const common = z.object({
+/** Every variable that a service reads, with its default; docs/configuration.md explains them. */
+export const environment = z.object({
   PORT: port.optional(),
   OPS_PORT: port.optional(),
   HOST: text.default('0.0.0.0'),
@@ -91,8 +92,10 @@ const common = z.object({
   EVENTS_DAYS: decimal(0, 36_500).default(14),
   STREAM_DAYS: decimal(0, 3_650).default(14),
   REPLAY_DAYS: decimal(0, 3_650).default(14),
+  DATA_DIR: text.default('.'),
+  WINDLASS_VERSION: text.default('development'),
 });
-type Variables = z.output<typeof common>;
+type Variables = z.output<typeof environment>;
 
 export type Config = ReturnType<typeof loadConfig>;
 export type Timing = Config['timing'];
@@ -107,7 +110,7 @@ export function loadConfig(
   env: Readonly<Record<string, string | undefined>> = process.env,
 ) {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
-  const parsed = common.safeParse(given);
+  const parsed = environment.safeParse(given);
   if (!parsed.success) throw asSentence(service.name, parsed.error);
   const variables = parsed.data;
   requireConnections(service, variables);
@@ -117,8 +120,12 @@ export function loadConfig(
   checkConsistency(service.name, variables, opsPort);
   return {
     service: service.name,
+    /** Named in logs and dead letters. */
+    version: variables.WINDLASS_VERSION,
     replica:
       variables.REPLICA_ID ?? `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`,
+    /** Where a process without a database keeps its files. It must exist. */
+    dataDir: variables.DATA_DIR,
     http: {
       host: variables.HOST,
       port: ownPort,
@@ -193,10 +200,15 @@ function requireConnections(service: ServiceDefinition, variables: Variables): v
   }
 }
 
+/** Begins the variables that are about one service: `CARD_PROVIDER_URL` is of `card-provider`. */
+export function variablePrefix(service: string): string {
+  return service.toUpperCase().replaceAll('-', '_');
+}
+
 function callsOf(service: ServiceDefinition, env: Readonly<Record<string, string | undefined>>) {
   const calls: Record<string, string> = {};
   for (const callee of service.calls) {
-    const variable = `${callee.toUpperCase().replaceAll('-', '_')}_URL`;
+    const variable = `${variablePrefix(callee)}_URL`;
     const parsed = z.object({ [variable]: http }).safeParse(env);
     if (!parsed.success) throw asSentence(service.name, parsed.error);
     calls[callee] = parsed.data[variable] ?? '';

@@ -1,5 +1,5 @@
 import type { EventDefinition } from '@windlass/contracts/event.ts';
-import { loadConfig } from './config.ts';
+import { loadConfig, variablePrefix } from './config.ts';
 import { openApiOf } from './http/openapi.ts';
 import { Waiters } from './http/waiters.ts';
 import type { AnyDefinition, ServiceFactory } from './parts.ts';
@@ -7,7 +7,7 @@ import { createLogger } from './telemetry/log.ts';
 
 /** Enough configuration to make a service's parts; nothing at these addresses is reached. */
 function nowhere(definition: AnyDefinition<readonly EventDefinition[]>) {
-  const calls = definition.calls.map((name) => [`${name.toUpperCase()}_URL`, 'http://localhost:1']);
+  const calls = definition.calls.map((name) => [`${variablePrefix(name)}_URL`, 'http://localhost:1']);
   return loadConfig(definition, {
     DATABASE_URL: 'postgres://localhost:1/none',
     NATS_URL: 'localhost:1',

@@ -25,7 +25,7 @@ export function event<Definition extends EventDefinition>(
 export interface Cause {
   readonly correlationId: string;
   /** Id of the event that caused this one; absent for a command. */
-  readonly causationId?: string;
+  readonly causationId?: string | undefined;
   /** W3C trace context, always present; its flag says whether the trace is sampled. */
   readonly traceparent: string;
 }

@@ -5,9 +5,9 @@ import { type RecordedEvent, streamOf } from './event.ts';
 import type { ClaimedEffect } from './effect.ts';
 import type { DeadLetter } from './store/dead-letters.ts';
 import type { Committed, Verdict } from './store/unit-of-work.ts';
-import { about, type Logger } from './telemetry/log.ts';
+import type { Logger } from './telemetry/log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
-import type { Tracing } from './telemetry/trace.ts';
+import { type Tracing, traceIdOf } from './telemetry/trace.ts';
 
 export interface Telemetry {
   readonly logger: Logger;
@@ -32,12 +32,15 @@ export class Observer {
     for (const { id, status, acceptedAt, cause } of committed.settled) {
       const ms = now - acceptedAt;
       metrics.settledSeconds.of({ status }).observe(ms / 1_000);
-      logger.info({ ...about(cause), aggregateId: id, status, ms }, 'settled');
+      const { correlationId, traceparent } = cause;
+      const traceId = traceIdOf(traceparent);
+      logger.info({ correlationId, traceId, aggregateId: id, status, ms }, 'settled');
     }
     if (!this.logEvents || !logger.isLevelEnabled('info')) return;
     for (const event of committed.events) {
-      const { type, aggregateId, sequence } = event;
-      logger.info({ ...about(event), type, aggregateId, sequence }, 'event recorded');
+      const { type, aggregateId, sequence, correlationId, traceparent } = event;
+      const traceId = traceIdOf(traceparent);
+      logger.info({ correlationId, traceId, type, aggregateId, sequence }, 'event recorded');
     }
   }
 

@@ -1,6 +1,5 @@
 import type { EventDefinition } from '@windlass/contracts/event.ts';
 import type { ServiceDefinition } from '@windlass/contracts/service.ts';
-import type { QueryResultRow } from 'pg';
 import type { Config } from './config.ts';
 import type { EffectRoutine } from './effect.ts';
 import type { Command, Decided, Model, Reactions } from './decision.ts';
@@ -13,8 +12,11 @@ import type { Chore } from './store/chores.ts';
 import type { IdempotencyKey } from './store/idempotency.ts';
 import type { Migration } from './store/migrations.ts';
 import type { Timer } from './store/timers.ts';
-import type { Statement } from './store/transaction.ts';
+import type { Statement, Transaction } from './store/transaction.ts';
 import type { Logger } from './telemetry/log.ts';
+
+/** A row as PostgreSQL gives it, values by column. */
+export type Row = Awaited<ReturnType<Transaction['query']>>[number];
 
 /** A request with an Idempotency-Key. */
 export interface Keyed extends IdempotencyKey {
@@ -38,7 +40,7 @@ export interface Kit<World, Change> {
   /** A correlation id and trace of its own, for work that nobody asked for. */
   readonly newCause: () => Cause;
   /** One statement outside of any batch: for reading. */
-  query<Row extends QueryResultRow>(statement: Statement): Promise<Row[]>;
+  query<Result extends Row>(statement: Statement): Promise<Result[]>;
   /**
    * Decides a command in a batch with others, under the aggregate's lock. With `keyed` the
    * answer, a refusal included, is stored and given again to a repetition.

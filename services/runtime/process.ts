@@ -36,7 +36,6 @@ export interface ProcessOptions<Consumes extends readonly EventDefinition[], Wor
   readonly broker: Broker;
   readonly factory: ServiceFactory<Consumes, World, Change>;
   readonly settled: (latencyMs: number) => void;
-  readonly version: string;
 }
 
 /** Everything that runs in one process of a service between its database and its broker. */
@@ -99,7 +98,7 @@ export class ServiceProcess<Consumes extends readonly EventDefinition[], World, 
     this.parts = options.factory(this.kit());
     const undertaker = new Undertaker({
       service: definition.name,
-      serviceVersion: options.version,
+      serviceVersion: config.version,
       database,
       publisher: this.publisher,
       logger,

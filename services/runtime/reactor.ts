@@ -46,14 +46,15 @@ export class Reactor<World, Change> {
     const { aggregateId, sequence } = event;
     return {
       aggregateId: reaction.aggregateId(event),
-      resources: reaction.resources?.(event) ?? [],
+      resources: reaction.resources?.(event),
       cause: {
         correlationId: event.correlationId,
         causationId: event.id,
         traceparent: this.tracing.childOf(event.traceparent),
       },
       inboxId: event.logicalId,
-      ...(ordering === 'commutative' ? {} : { place: { ordering, source, aggregateId, sequence } }),
+      place:
+        ordering === 'commutative' ? undefined : { ordering, source, aggregateId, sequence },
       decide: (world, now) => ({ decision: reaction.decide(event, world, now) }),
     };
   }

@@ -17,8 +17,6 @@ import { Tracing } from './telemetry/trace.ts';
 
 const bootRetryBaseMs = 100;
 const bootRetryMaxMs = 10_000;
-/** Set when the service is bundled; absent while developing. */
-const version = process.env.WINDLASS_VERSION ?? 'development';
 
 /**
  * Runs a service until SIGTERM or SIGINT, then drains it and exits with 0. Bad configuration
@@ -64,7 +62,6 @@ export async function runService<Consumes extends readonly EventDefinition[], Wo
     broker,
     factory,
     settled: (latencyMs) => board.guard.settled(latencyMs),
-    version,
   });
   board.watch(service);
   const migrations = [...runtimeMigrations, ...service.parts.migrations];
@@ -81,7 +78,7 @@ export async function runService<Consumes extends readonly EventDefinition[], Wo
     await service.start();
     const port = await api.listen(config.http.port, config.http.host);
     board.started();
-    logger.info({ port, opsPort: board.port, version }, 'started');
+    logger.info({ port, opsPort: board.port, version: config.version }, 'started');
   }
   await aborted(stopping.signal);
   board.draining();

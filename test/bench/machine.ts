@@ -39,7 +39,10 @@ export interface ProcessTimes {
 
 /** One line of `/proc/<pid>/stat`. The name, in parentheses, may hold blanks. */
 export function parseProcessTimes(stat: string): ProcessTimes {
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ').map(Number);
+  const fields = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .map(Number);
   const at = (index: number) => fields[index] ?? 0;
   return { parent: at(1), own: at(11) + at(12), reaped: at(13) + at(14) };
 }

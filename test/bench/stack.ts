@@ -1,16 +1,18 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { startPlatform } from '../../services/local/platform.ts';
-import { emptyPostgresData } from '../../services/local/postgres-directory.ts';
-import type { Platform } from '../../services/local/running-platform.ts';
+import { startPlatform } from '@windlass/local/platform.ts';
+import { emptyPostgresData } from '@windlass/local/postgres-directory.ts';
+import type { Platform } from '@windlass/local/running-platform.ts';
 import { Database } from '@windlass/runtime/store/pool.ts';
+import { Audit } from './audit.ts';
 import type { Bench } from './bench-context.ts';
 import { skuCount, skuOf } from './generator/requests.ts';
-import { Audit } from './audit.ts';
 import type { Group } from './machine.ts';
 
 const onHand = 100_000_000;
 const stockingAtOnce = 16;
+/** The audit reads whole tables. */
+const answerTimeoutMs = 60_000;
 
 export interface StackOptions {
   readonly name: string;
@@ -45,6 +47,7 @@ export class Stack {
     const platform = await startPlatform({
       dir: directory,
       ports: 'free',
+      build: false,
       signal: bench.signal,
       force: bench.force,
       // When a row was committed, by PostgreSQL's own clock.
@@ -80,7 +83,7 @@ export class Stack {
     if (found !== undefined) return found;
     const url = this.platform.postgres.url(name);
     const logger = { warn: () => undefined };
-    const opened = new Database({ url, max: 1, name: 'windlass-bench', logger });
+    const opened = new Database({ url, max: 1, name: 'windlass-bench', logger, answerTimeoutMs });
     this.databases.set(name, opened);
     return opened;
   }

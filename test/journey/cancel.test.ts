@@ -38,7 +38,7 @@ test('cancels a created order while the inventory is away; its tombstone holds n
   expect(await entriesOf(id)).toEqual([]);
 });
 
-test('cancels a reserved order before the payment has heard of it, and never charges it', async () => {
+test('cancels a reserved order while the payment is away, and keeps no money of it', async () => {
   const id = await stack.without('payment', async () => {
     const placed = await place();
     await shop.reaches(placed, 'RESERVED');

@@ -144,30 +144,3 @@ export async function send(
     body: isJson ? JSON.parse(text) : {},
   };
 }
-
-/**
- * As a good client does it: the same key until there is an answer that says how it ended, at
- * another replica each time. Gives up after `withinMs`.
- */
-export async function placeSurely(
-  shops: readonly Shop[],
-  lines: readonly Line[],
-  withinMs = 30_000,
-): Promise<string> {
-  const key = newKey();
-  const deadline = performance.now() + withinMs;
-  let last = '';
-  for (let attempt = Math.floor(Math.random() * 2); performance.now() < deadline; attempt++) {
-    const shop = shops[attempt % shops.length];
-    try {
-      const answer = await shop?.post('/v1/orders', orderOf(lines), key);
-      if (answer?.status === 202) return String(answer.body.orderId);
-      last = `${answer?.status} ${answer?.text}`;
-      if (answer !== undefined && answer.status < 500 && answer.status !== 409) break;
-    } catch (error) {
-      last = String(error);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`the order could not be placed: ${last}`);
-}

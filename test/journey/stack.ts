@@ -1,4 +1,6 @@
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { jest } from '@jest/globals';
 import type { ServiceDefinition } from '@windlass/contracts/service.ts';
 import { service as inventory } from '@windlass/inventory/service.ts';
@@ -11,6 +13,7 @@ import { defaultTiming, type Timing } from '@windlass/order/order.ts';
 import { service as order } from '@windlass/order/service.ts';
 import { service as payment } from '@windlass/payment/service.ts';
 import { Broker } from '@windlass/runtime/broker/connection.ts';
+import type { Step } from '@windlass/runtime/broker/steps.ts';
 import { Database } from '@windlass/runtime/store/pool.ts';
 import { Shop } from './shop.ts';
 
@@ -18,6 +21,7 @@ import { Shop } from './shop.ts';
 jest.setTimeout(60_000);
 
 const quiet = { info: () => {}, warn: () => {}, error: () => {} };
+const killer = pathToFileURL(join(import.meta.dirname, 'kill-at.mjs')).href;
 const workers = { order, inventory, payment } as const;
 export type Worker = keyof typeof workers;
 export const workerNames = ['order', 'inventory', 'payment'] as const;
@@ -78,13 +82,17 @@ export class Stack {
       dir: directory.path,
       replicas: { order: 2, inventory: 2, payment: 2 },
       postgresSettings: { fsync: 'off', shared_buffers: '64MB' },
-      env: { ...shortTimes, ...options.env },
+      env: { ...shortTimes, NODE_OPTIONS: `--import ${killer}`, ...options.env },
       ...(options.services === undefined ? {} : { services: options.services }),
     });
     const stack = new Stack(platform, directory, options.env ?? {});
     stack.broker.start();
-    await stack.broker.ready();
-    if (options.ackWaitMs !== undefined) await stack.setAckWait(options.ackWaitMs);
+    try {
+      if (options.ackWaitMs !== undefined) await stack.setAckWait(options.ackWaitMs);
+    } catch (error) {
+      await stack.stop();
+      throw error;
+    }
     return stack;
   }
 
@@ -110,14 +118,37 @@ export class Stack {
     return await this.database(worker).query<Row>({ text, values });
   }
 
-  /** Holds every replica of a worker still while `work` runs, as if it was not there. */
-  async without<Result>(worker: Worker, work: () => Promise<Result>): Promise<Result> {
+  /** Holds every replica of a worker still, as if it was not there. */
+  hold(worker: Worker): void {
     for (const replica of this.replicas(worker)) replica.kill('SIGSTOP');
+  }
+
+  release(worker: Worker): void {
+    for (const replica of this.replicas(worker)) replica.kill('SIGCONT');
+  }
+
+  /** What `work` does while a worker is held. */
+  async without<Result>(worker: Worker, work: () => Promise<Result>): Promise<Result> {
+    this.hold(worker);
     try {
       return await work();
     } finally {
-      for (const replica of this.replicas(worker)) replica.kill('SIGCONT');
+      this.release(worker);
     }
+  }
+
+  /**
+   * Makes a replica die at the nth time that it reaches a step from now on; no step: never
+   * again. A replica that does not run is told when it starts.
+   */
+  async killAt(replica: ServiceProcess | undefined, step: Step | undefined, nth: number) {
+    const file = join(this.directory.path, 'services', replica?.name ?? '', 'kill-at');
+    if (step === undefined) {
+      await rm(file, { force: true });
+      return;
+    }
+    await writeFile(file, `${step} ${nth}`);
+    replica?.kill('SIGUSR2');
   }
 
   /** Asks JetStream; throws with its error. */
@@ -163,7 +194,9 @@ export class Stack {
   }
 
   private async setAckWait(ackWaitMs: number): Promise<void> {
-    for (const { stream, durable } of workerNames.flatMap((each) => this.durables(each))) {
+    const running = new Set(this.platform.processes.map(({ service }) => service));
+    const present = workerNames.filter((name) => running.has(name));
+    for (const { stream, durable } of present.flatMap((each) => this.durables(each))) {
       const { config } = await this.jetStream(`CONSUMER.INFO.${stream}.${durable}`);
       await this.jetStream(`CONSUMER.CREATE.${stream}.${durable}`, {
         stream_name: stream,

@@ -37,22 +37,48 @@ export function deliveryOf(message: Msg): Delivery | undefined {
   const { reply } = message;
   if (reply === undefined || !reply.startsWith('$JS.ACK.')) return undefined;
   const tokens = reply.split('.');
-  const first = tokens.length > 9 ? 4 : 2;
-  const token = (index: number): string => tokens[first + index] ?? '';
-  return {
-    subject: message.subject,
-    body: message.data,
-    headers: headerLines(message),
-    stream: token(0),
-    durable: token(1),
-    deliveries: Number(token(2)),
-    streamSequence: Number(token(3)),
-    storedAt: Number(token(5)) / 1e6,
-    pending: Number(token(6)),
-    ack: () => void message.respond(ackBytes),
-    nak: (delayMs) =>
-      void message.respond(Buffer.from(`-NAK {"delay":${Math.round(delayMs * 1e6)}}`)),
-    working: () => void message.respond(workingBytes),
-    term: (reason) => void message.respond(Buffer.from(`+TERM ${reason}`)),
-  };
+  return new PulledDelivery(message, tokens, tokens.length > 9 ? 4 : 2);
+}
+
+/** A class, because there is one for each message: its methods are not made anew. */
+class PulledDelivery implements Delivery {
+  readonly subject: string;
+  readonly body: Uint8Array;
+  readonly headers: string;
+  readonly stream: string;
+  readonly durable: string;
+  readonly deliveries: number;
+  readonly streamSequence: number;
+  readonly storedAt: number;
+  readonly pending: number;
+  private readonly message: Msg;
+
+  constructor(message: Msg, tokens: readonly string[], first: number) {
+    this.message = message;
+    this.subject = message.subject;
+    this.body = message.data;
+    this.headers = headerLines(message);
+    this.stream = tokens[first] ?? '';
+    this.durable = tokens[first + 1] ?? '';
+    this.deliveries = Number(tokens[first + 2]);
+    this.streamSequence = Number(tokens[first + 3]);
+    this.storedAt = Number(tokens[first + 5]) / 1e6;
+    this.pending = Number(tokens[first + 6]);
+  }
+
+  ack(): void {
+    this.message.respond(ackBytes);
+  }
+
+  nak(delayMs: number): void {
+    this.message.respond(Buffer.from(`-NAK {"delay":${Math.round(delayMs * 1e6)}}`));
+  }
+
+  working(): void {
+    this.message.respond(workingBytes);
+  }
+
+  term(reason: string): void {
+    this.message.respond(Buffer.from(`+TERM ${reason}`));
+  }
 }

@@ -165,6 +165,15 @@ export class Puller {
       this.pull();
       return;
     }
-    if (performance.now() - this.lastSeen > silenceMs) this.restart(this.options.broker.connected);
+    if (!this.isSilent()) return;
+    // After this process itself stood still, what came meanwhile is read before it is judged:
+    // a restart would leave it to come again when its `ack_wait` ends.
+    setImmediate(() => {
+      if (this.isSilent()) this.restart(this.options.broker.connected);
+    });
+  }
+
+  private isSilent(): boolean {
+    return this.outstanding > 0 && performance.now() - this.lastSeen > silenceMs;
   }
 }

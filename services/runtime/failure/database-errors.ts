@@ -48,3 +48,8 @@ export function isUnavailable(error: unknown): boolean {
   const failure = classify(error);
   return failure === 'unavailable' || failure === 'contended';
 }
+
+/** Whether a row or a key was held by another transaction for longer than `lock_timeout`. */
+export function isLockTimeout(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === '55P03';
+}

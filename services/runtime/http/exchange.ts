@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import type { Cause } from '../event.ts';
-import { about, type Logger } from '../telemetry/log.ts';
+import type { Logger } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import type { Tracing } from '../telemetry/trace.ts';
+import { type Tracing, traceIdOf } from '../telemetry/trace.ts';
 import { type Routed, traceHeaderOf } from './request.ts';
 import type { Route } from './route.ts';
 
@@ -30,7 +30,15 @@ export function observeExchange(
   const level = route.method === 'GET' ? 'debug' : 'info';
   if (to.logger.isLevelEnabled(level)) {
     const ms = Math.round((endedAt - startedAt) * 1_000) / 1_000;
-    to.logger[level]({ ...about(cause), operation: route.operationId, status, ms }, 'answered');
+    // Spelled out: spreading into an object costs more than the rest of the line.
+    const fields = {
+      correlationId: cause.correlationId,
+      traceId: traceIdOf(cause.traceparent),
+      operation: route.operationId,
+      status,
+      ms,
+    };
+    to.logger[level](fields, 'answered');
   }
   if (!to.tracing.records(cause.traceparent)) return;
   to.tracing.record({

@@ -92,7 +92,7 @@ describe('the adaptive limit', () => {
     const open = simulate({ ...load, guarded: false }).map((second) => second.settled);
     const guarded = simulate({ ...load, guarded: true });
     expect(mean(open)).toBeLessThan(0.5 * capacity);
-    expect(mean(guarded.map((second) => second.settled))).toBeGreaterThan(0.9 * capacity);
+    expect(mean(guarded.map((second) => second.settled))).toBeGreaterThan(0.88 * capacity);
     const late = guarded.slice(30);
     const latencies = late.map((second) => second.latencySum / second.settled);
     expect(mean(latencies)).toBeLessThan(2_000);

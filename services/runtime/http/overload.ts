@@ -19,7 +19,7 @@ export interface OverloadOptions {
     readonly outboxRows: number;
     readonly outboxAgeMs: number;
   };
-  /** End-to-end latency that is too long when the CPU is busy. @default 1 000 */
+  /** End-to-end latency that is too long when the CPU is busy. @default 2 000 */
   readonly targetMs?: number;
   /** Milliseconds. */
   readonly now?: () => number;
@@ -35,8 +35,12 @@ const rateSlices = 10;
 const enoughSlices = 5;
 /** Of the newest slice in the smoothed latency: most of it is from the last half second. */
 const latencyWeight = 0.3;
-/** A little less than what is finished, so that the backlog shrinks. */
-const drainFactor = 0.95;
+/** Rates of this many slices are remembered, ten seconds; their upper quartile is the capacity. */
+const rateMemory = 100;
+/** A little less than the capacity, so that the backlog shrinks. */
+const drainFactor = 0.92;
+/** When orders take more than twice as long as they should. */
+const fastDrainFactor = 0.7;
 const growth = 1.1;
 /** Growth while the CPU is busy: the limit is then near the truth, and overshooting is dear. */
 const busyGrowth = 1.01;
@@ -64,6 +68,8 @@ export class OverloadGuard {
 
   private readonly utilizations: number[] = [];
   private readonly settledCounts: number[] = [];
+  /** Orders settled per second, as seen at the end of each slice. */
+  private readonly rates: number[] = [];
   private readonly durations: number[] = [];
   private emptySlices = 0;
   private settledNow = 0;
@@ -79,7 +85,7 @@ export class OverloadGuard {
   constructor(options: OverloadOptions) {
     this.backlog = options.backlog;
     this.bounds = options.bounds;
-    this.targetMs = options.targetMs ?? 1_000;
+    this.targetMs = options.targetMs ?? 2_000;
     this.now = options.now ?? (() => performance.now());
     this.sampledAt = this.now();
   }
@@ -137,6 +143,7 @@ export class OverloadGuard {
     if (this.emptySlices >= enoughSlices) {
       this.settledCounts.length = 0;
       this.durations.length = 0;
+      this.rates.length = 0;
     } else {
       push(this.settledCounts, this.settledNow, rateSlices);
       push(this.durations, elapsedMs, rateSlices);
@@ -147,10 +154,13 @@ export class OverloadGuard {
     const busy = sum(this.utilizations) > busyUtilization * utilizationSlices;
     // Without settled orders there is nothing to learn: an outage, or no load.
     const latencyMs = now - this.latencyAt <= 1_000 ? this.latencyMs : 0;
+    const counted = sum(this.durations);
+    if (counted > 0) push(this.rates, (sum(this.settledCounts) * 1_000) / counted, rateMemory);
     const judgeable = this.settledCounts.length >= enoughSlices;
     if (busy && judgeable && latencyMs > this.targetMs) {
-      const settledPerSecond = (sum(this.settledCounts) * 1_000) / sum(this.durations);
-      this.limit = Math.max(floorPerSecond, settledPerSecond * drainFactor);
+      // Not the present rate: what is accepted bounds that, so following it leads down and down.
+      const factor = latencyMs > 2 * this.targetMs ? fastDrainFactor : drainFactor;
+      this.limit = Math.max(floorPerSecond, upperQuartile(this.rates) * factor);
       return;
     }
     if (this.limit === undefined) return;
@@ -174,6 +184,11 @@ export function watchUtilization(guard: OverloadGuard): () => void {
 
 function refusal(detail: string, retryAfterSeconds: number): Failure {
   return new Failure('overloaded', { detail, retryAfterSeconds });
+}
+
+function upperQuartile(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length * 0.75)] ?? 0;
 }
 
 function push(list: number[], value: number, max: number): void {

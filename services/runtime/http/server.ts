@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { Router } from 'express';
 import { Failure } from '../failure/errors.ts';
 import { about, type Logger } from '../telemetry/log.ts';
@@ -44,6 +45,7 @@ export class ApiServer {
   private readonly shedReplies = new WeakMap<Failure, Reply>();
   /** Signals that someone listens to; aborted on drain. */
   private readonly signals = new Set<AbortController>();
+  private readonly sockets = new Set<Socket>();
   private draining = false;
 
   constructor(options: ApiServerOptions) {
@@ -56,6 +58,10 @@ export class ApiServer {
     this.server.maxConnections = 10_000;
     this.server.maxHeadersCount = 100;
     this.server.on('clientError', answerUnparsed);
+    this.server.on('connection', (socket) => {
+      this.sockets.add(socket);
+      socket.once('close', () => this.sockets.delete(socket));
+    });
     this.server.on('checkContinue', (request, response) => {
       // A body that is refused by its header should not even be sent.
       const refused = Number(request.headers['content-length'] ?? 0) > this.bodyMaxBytes;
@@ -79,6 +85,8 @@ export class ApiServer {
   async close(graceMs: number): Promise<void> {
     this.drain();
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
+    // Node.js takes a connection for busy until its first request came.
+    for (const socket of this.sockets) if (socket.bytesRead === 0) socket.destroy();
     const cut = setTimeout(() => this.server.closeAllConnections(), graceMs);
     await closed;
     clearTimeout(cut);

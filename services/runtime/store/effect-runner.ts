@@ -1,6 +1,7 @@
 import type { ClaimedEffect, EffectOutcome, EffectRoutine } from '../effect.ts';
 import type { Breaker, BreakerPermit } from '../failure/breaker.ts';
 import { isUnavailable } from '../failure/database-errors.ts';
+import { DeadlineSignals } from '../failure/deadline-signals.ts';
 import { fullJitter, pause } from '../failure/retry.ts';
 import { step } from '../broker/steps.ts';
 import type { Logger } from '../telemetry/log.ts';
@@ -40,16 +41,18 @@ export interface EffectRunnerOptions<World, Change> {
  */
 export class EffectRunner<World, Change> {
   private readonly options: EffectRunnerOptions<World, Change>;
+  private readonly signals: DeadlineSignals;
   private readonly settling: BatchWriter<Work<World, Change>, Verdict>;
   private waiting: { effect: DueEffect; validUntil: number }[] = [];
   private readonly calls = new Set<Promise<void>>();
   private backlog = true;
-  private claiming = false;
+  private claiming: Promise<void> | undefined;
   private readonly stopping = new AbortController();
   private sweeping: Promise<void> | undefined;
 
   constructor(options: EffectRunnerOptions<World, Change>) {
     this.options = options;
+    this.signals = new DeadlineSignals(options.callTimeoutMs);
     this.settling = new BatchWriter({
       write: options.unitOfWork.run,
       maxBatch: 256,
@@ -78,10 +81,12 @@ export class EffectRunner<World, Change> {
   /** Lets the calls under way end and settles them; gives back what was not begun. */
   async drain(): Promise<void> {
     this.stopping.abort();
-    const unbegun = this.waiting.splice(0);
     await Promise.all(this.calls);
     await this.settling.drained();
     await this.sweeping;
+    // What was being claimed has come in meanwhile.
+    await this.claiming;
+    const unbegun = this.waiting.splice(0);
     if (unbegun.length > 0) await this.giveBack(unbegun.map(({ effect }) => effect)).catch(ignore);
   }
 
@@ -91,6 +96,7 @@ export class EffectRunner<World, Change> {
   }
 
   private run(): void {
+    if (this.stopping.signal.aborted) return;
     while (this.calls.size < bulkhead) {
       const next = this.waiting.shift();
       if (next === undefined) break;
@@ -123,8 +129,7 @@ export class EffectRunner<World, Change> {
     step('effect.performing');
     let outcome: EffectOutcome<World, Change>;
     try {
-      const signal = AbortSignal.timeout(this.options.callTimeoutMs);
-      outcome = await handler.carryOut(effect, signal);
+      outcome = await handler.carryOut(effect, this.signals.next());
     } catch (error) {
       const took = performance.now() - started;
       this.options.breaker.record(permit, 'failed', took);
@@ -172,16 +177,20 @@ export class EffectRunner<World, Change> {
 
   private async claim(): Promise<void> {
     const room = Math.min(this.capacity(), waitingMax);
-    if (this.claiming || room <= 0) return;
-    this.claiming = true;
+    if (this.claiming !== undefined || room <= 0) return;
+    this.claiming = this.claimUpTo(room).finally(() => {
+      this.claiming = undefined;
+    });
+    await this.claiming;
+  }
+
+  private async claimUpTo(room: number): Promise<void> {
     try {
       const effects = await claimDue(this.options.database, room, Date.now());
       this.backlog = effects.length === room;
       this.offer(effects, 0);
     } catch (error) {
       this.options.logger.warn({ err: error }, 'due effects could not be claimed');
-    } finally {
-      this.claiming = false;
     }
   }
 

@@ -105,7 +105,7 @@ export async function claimDue(
     claim: { id: row.id, attempts: row.attempts },
     cause: {
       correlationId: row.correlation_id,
-      ...(row.causation_id === null ? {} : { causationId: row.causation_id }),
+      causationId: row.causation_id ?? undefined,
       traceparent: row.traceparent,
     },
   }));

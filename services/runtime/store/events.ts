@@ -28,7 +28,7 @@ export function record(
       partition: partitionOf(decided.aggregateId),
       time: now,
       correlationId: cause.correlationId,
-      ...(cause.causationId === undefined ? {} : { causationId: cause.causationId }),
+      causationId: cause.causationId,
       traceparent: cause.traceparent,
       body: Buffer.from(JSON.stringify(data)),
     };
@@ -129,7 +129,7 @@ export function fromRow(row: EventRow): RecordedEvent {
     partition: partitionOf(row.aggregate_id),
     time: row.recorded_at.getTime(),
     correlationId: row.correlation_id,
-    ...(row.causation_id === null ? {} : { causationId: row.causation_id }),
+    causationId: row.causation_id ?? undefined,
     traceparent: row.traceparent,
     body: row.body,
   };

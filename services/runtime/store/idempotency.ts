@@ -16,7 +16,7 @@ export interface IdempotencyKey {
 export interface StoredReply {
   readonly status: number;
   readonly body: string;
-  readonly location?: string;
+  readonly location?: string | undefined;
 }
 
 /** A key with the answer to the request that used it first. */
@@ -56,7 +56,7 @@ function usedKey(row: UsedKeyRow): UsedKey {
     scope,
     key,
     fingerprint,
-    reply: { status, body, ...(location === null ? {} : { location }) },
+    reply: { status, body, location: location ?? undefined },
   };
 }
 

@@ -12,7 +12,11 @@ export interface OutboxPosition {
 
 export const outboxStart: OutboxPosition = { partition: -1, aggregateId: '', version: 0 };
 
-/** Pending events of whole partitions, by partition, aggregate and version, page by page. */
+/**
+ * Pending events of whole partitions, by partition, aggregate and version, page by page. A full
+ * page ends between two aggregates: what follows must not be read later without what precedes
+ * it, which may have been put back meanwhile.
+ */
 export async function readPending(
   database: Database,
   partitions: readonly number[],
@@ -35,7 +39,15 @@ export async function readPending(
       limit,
     ],
   });
-  return rows.map(fromRow);
+  const events = rows.map(fromRow);
+  return events.length < limit ? events : wholeAggregates(events);
+}
+
+/** Without the last aggregate, unless there is no other. */
+function wholeAggregates(events: RecordedEvent[]): RecordedEvent[] {
+  const last = events.at(-1)?.aggregateId;
+  const end = events.findLastIndex((event) => event.aggregateId !== last) + 1;
+  return end === 0 ? events : events.slice(0, end);
 }
 
 /** Pending events of some aggregates, each aggregate's in version order. */

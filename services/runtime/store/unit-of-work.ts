@@ -30,16 +30,16 @@ import type { Transaction } from './transaction.ts';
 /** One input of a batch: a consumed event, a command, a passed deadline, an effect's result. */
 export interface Work<World, Change> {
   readonly aggregateId: string;
-  readonly resources?: readonly string[];
+  readonly resources?: readonly string[] | undefined;
   readonly cause: Cause;
   /** Set for events: the input is dropped when the inbox knows this id. */
-  readonly inboxId?: string;
+  readonly inboxId?: string | undefined;
   /** Set for events of an ordered consumer: the place of the event in its aggregate. */
-  readonly place?: Place;
+  readonly place?: Place | undefined;
   /** Set for effect results: the input is dropped when the claim was lost. */
-  readonly claim?: Claim;
+  readonly claim?: Claim | undefined;
   /** Set for commands with an Idempotency-Key. */
-  readonly use?: IdempotencyKey;
+  readonly use?: IdempotencyKey | undefined;
   readonly decide: (world: World, now: number) => Resolution<Change>;
 }
 
@@ -241,7 +241,7 @@ export class UnitOfWork<World, Change> {
       if (fate === undefined || fate.next === 'done') batch.done.push(work.claim.id);
       else batch.postponed.push({ id: work.claim.id, at: fate.at });
     }
-    return { kind: decision.outcome, ...(reply === undefined ? {} : { reply }) };
+    return reply === undefined ? plainVerdicts[decision.outcome] : { kind: decision.outcome, reply };
   }
 
   private addEffect(
@@ -287,6 +287,8 @@ export class UnitOfWork<World, Change> {
   }
 }
 
+/** One object for each, because there is one verdict for each event. */
+const plainVerdicts = { decided: { kind: 'decided' }, stale: { kind: 'stale' } } as const;
 const noIds: ReadonlySet<string> = new Set();
 
 /** An effect that was there already is somebody else's, or waits for its claim to end. */

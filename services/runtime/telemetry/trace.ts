@@ -1,6 +1,7 @@
 import { randomFillSync } from 'node:crypto';
 import {
   type Attributes,
+  type HrTime,
   ROOT_CONTEXT,
   type SpanContext,
   SpanKind,
@@ -167,7 +168,7 @@ export class Tracing {
       span.name,
       {
         kind: kinds[span.kind],
-        startTime: span.startMs,
+        startTime: hrTime(span.startMs),
         root: parent === undefined,
         ...(span.attributes && { attributes: span.attributes }),
       },
@@ -177,13 +178,18 @@ export class Tracing {
       const message = span.error instanceof Error ? span.error.message : String(span.error);
       recorded.setStatus({ code: SpanStatusCode.ERROR, message });
     }
-    recorded.end(span.endMs);
+    recorded.end(hrTime(span.endMs));
   }
 
   /** Exports what is left, for a few seconds at most, and never throws: losing spans is no loss. */
   async shutdown(): Promise<void> {
     await this.provider?.shutdown().catch(() => {});
   }
+}
+
+/** The library takes small plain numbers for times since the start of the process. */
+function hrTime(ms: number): HrTime {
+  return [Math.trunc(ms / 1_000), Math.round((ms % 1_000) * 1e6)];
 }
 
 function processorOf(options: TracingOptions): SpanProcessor | undefined {

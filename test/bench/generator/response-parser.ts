@@ -47,7 +47,7 @@ export class ResponseParser {
     const isSame = isAt(bytes, lengthName, this.lastLength);
     const found = isSame ? this.lastLength : bytes.indexOf(lengthName);
     if (found < 0 || found > end) {
-      const [, text] = lengthPattern.exec(bytes.latin1Slice(0, end)) ?? [];
+      const [, text] = lengthPattern.exec(bytes.toString('latin1', 0, end)) ?? [];
       if (text === undefined) throw new Error('an answer has no Content-Length');
       return Number(text);
     }

@@ -30,6 +30,7 @@ export async function measureCommit(url: string, ms: number): Promise<Durations>
   const insert = async () => {
     const values = [randomUUID(), body];
     await database.query({ name: 'c', text: 'INSERT INTO commits VALUES ($1, $2)', values });
+    return undefined;
   };
   const measured = await repeated(insert, ms);
   await database.close();
@@ -76,6 +77,7 @@ export async function measureProvider(url: string, ms: number): Promise<Duration
       signal,
     );
     if (typeof answer === 'string') throw new Error(`the provider answered ${answer}`);
+    return undefined;
   };
   const measured = await repeated(charge, ms);
   await close();
@@ -84,7 +86,7 @@ export async function measureProvider(url: string, ms: number): Promise<Duration
 
 /** Durations of `work`. What it returns is waited for as well, but not measured. */
 async function repeated(
-  work: () => Promise<void | (() => Promise<unknown>)>,
+  work: () => Promise<(() => Promise<unknown>) | undefined>,
   ms: number,
 ): Promise<Durations> {
   const histogram = new Histogram();

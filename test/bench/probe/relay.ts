@@ -7,7 +7,7 @@ import { migrate } from '@windlass/runtime/store/migrations.ts';
 import { measureOutbox } from '@windlass/runtime/store/outbox.ts';
 import type { Database } from '@windlass/runtime/store/pool.ts';
 import { runtimeMigrations } from '@windlass/runtime/store/schema.ts';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { openBroker, openDatabase } from './floor.ts';
 import type { RelayRates, relayProbe } from './probes.ts';
 import { newAcceptance } from './writer.ts';

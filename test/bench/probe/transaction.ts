@@ -1,16 +1,32 @@
 import type { Order } from '@windlass/order/order.ts';
 import type { Acceptance } from '@windlass/runtime/store/acceptor.ts';
-import type { Statement } from '@windlass/runtime/store/transaction.ts';
+import type pg from 'pg';
 
 /**
- * What a transaction of its own stores of an order: its key, its row and its event, in the same
- * tables as the order writer. Without the pending row that the writer stores as well.
+ * Stores an order in a transaction of its own: its key, its row and its event, in the tables of
+ * the order writer, without the pending row that the writer stores as well. Each statement is
+ * sent when the one before is answered, by the database client as it comes.
  */
-export function insertStatements(acceptance: Acceptance<Order>, named: boolean): Statement[] {
+export async function storeAlone(
+  pool: pg.Pool,
+  acceptance: Acceptance<Order>,
+  named: boolean,
+): Promise<void> {
+  const client = await pool.connect();
+  try {
+    await client.query('BEGIN');
+    for (const statement of insertStatements(acceptance, named)) await client.query(statement);
+    await client.query('COMMIT');
+  } finally {
+    client.release();
+  }
+}
+
+function insertStatements(acceptance: Acceptance<Order>, named: boolean): pg.QueryConfig[] {
   const { use, reply } = acceptance;
   const key = [use.scope, use.key, use.fingerprint, reply.status, reply.body, reply.location];
   return [
-    statement('idempotency', `scope, key, fingerprint, status, body, location`, key, named),
+    statement('idempotency', 'scope, key, fingerprint, status, body, location', key, named),
     statement('orders', orderColumns, orderValues(acceptance), named),
     statement('events', eventColumns, eventValues(acceptance), named),
   ];
@@ -67,9 +83,9 @@ function eventValues({ event }: Acceptance<Order>): unknown[] {
 function statement(
   table: string,
   columns: string,
-  values: readonly unknown[],
+  values: unknown[],
   named: boolean,
-): Statement {
+): pg.QueryConfig {
   const isKey = table === 'idempotency';
   const places = values.map((_, index) => `$${index + 1}`).join(', ');
   return {

@@ -2,17 +2,17 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { type Order, place } from '@windlass/order/order.ts';
 import { acceptedReply } from '@windlass/order/replies.ts';
 import { acceptColumns, migrations } from '@windlass/order/store.ts';
-import { Acceptor, type Acceptance } from '@windlass/runtime/store/acceptor.ts';
+import { uuidv7 } from '@windlass/runtime/ids.ts';
+import { type Acceptance, Acceptor } from '@windlass/runtime/store/acceptor.ts';
 import { record } from '@windlass/runtime/store/events.ts';
 import { migrate } from '@windlass/runtime/store/migrations.ts';
-import type { Database } from '@windlass/runtime/store/pool.ts';
 import { runtimeMigrations } from '@windlass/runtime/store/schema.ts';
-import { uuidv7 } from '@windlass/runtime/ids.ts';
-import { z } from 'zod';
+import pg from 'pg';
+import type { z } from 'zod';
 import { Histogram } from '../histogram.ts';
 import { openDatabase } from './floor.ts';
 import type { WriterRates, writerProbe } from './probes.ts';
-import { insertStatements } from './transaction.ts';
+import { storeAlone } from './transaction.ts';
 
 const writerConnections = 8;
 const transactionConnections = 16;
@@ -54,7 +54,7 @@ export function newAcceptance(): Acceptance<Order> {
 /** The order writer against one transaction for each order, taking turns on the same tables. */
 export async function measureWriter(spec: z.output<typeof writerProbe>): Promise<WriterRates> {
   const batched = openDatabase(spec.database, writerConnections);
-  const single = openDatabase(spec.database, transactionConnections);
+  const single = new pg.Pool({ connectionString: spec.database, max: transactionConnections });
   await migrate(batched, [...runtimeMigrations, ...migrations]);
   const acceptor = new Acceptor<Order>({
     database: batched,
@@ -64,8 +64,8 @@ export async function measureWriter(spec: z.output<typeof writerProbe>): Promise
     committed: () => undefined,
   });
   const writer: Write = (acceptance) => acceptor.accept(acceptance);
-  const transaction: Write = (acceptance) => inTransaction(single, acceptance, false);
-  const prepared: Write = (acceptance) => inTransaction(single, acceptance, true);
+  const transaction: Write = (acceptance) => storeAlone(single, acceptance, false);
+  const prepared: Write = (acceptance) => storeAlone(single, acceptance, true);
   const rates: Record<'writer' | 'transaction' | 'prepared', number[]> = {
     writer: [],
     transaction: [],
@@ -82,26 +82,13 @@ export async function measureWriter(spec: z.output<typeof writerProbe>): Promise
     rates.transaction.push(await rateOf(transaction, callers, roundMs, latencies.transaction));
     rates.prepared.push(await rateOf(prepared, callers, roundMs, unused));
   }
-  await Promise.all([batched.close(), single.close()]);
+  await Promise.all([batched.close(), single.end()]);
   return {
     kind: 'writer-rates',
     ...rates,
     writerLatency: inMilliseconds(latencies.writer),
     transactionLatency: inMilliseconds(latencies.transaction),
   };
-}
-
-/** Each statement is sent when the one before is answered, as an application would. */
-async function inTransaction(
-  database: Database,
-  acceptance: Acceptance<Order>,
-  named: boolean,
-): Promise<void> {
-  await database.withSession(async (session) => {
-    await session.query({ text: 'BEGIN' });
-    for (const statement of insertStatements(acceptance, named)) await session.query(statement);
-    await session.query({ text: 'COMMIT' });
-  });
 }
 
 /** Orders a second with `callers` that each store one order after the other. */

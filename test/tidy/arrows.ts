@@ -1,0 +1,95 @@
+import { dirname } from 'node:path';
+import { fits, isTest } from './tree.ts';
+
+/**
+ * What the files of a folder may import, besides those of the same folder. The longest entry
+ * that is at or above the file counts; `*` stands for a name, `**` for any path.
+ */
+const arrows: Readonly<Record<string, readonly string[]>> = {
+  'services/contracts': [],
+  'services/runtime': [
+    'services/contracts/*',
+    'services/runtime/{broker,failure,http,store,telemetry}/*',
+  ],
+  'services/runtime/telemetry': ['services/runtime/*'],
+  'services/runtime/failure': ['services/runtime/{broker,store,telemetry}/*'],
+  'services/runtime/store': [
+    'services/contracts/*',
+    'services/runtime/*',
+    'services/runtime/{failure,telemetry}/*',
+    // What a parked message looks like, and where a test may stop the process.
+    'services/runtime/broker/{decode,steps}.ts',
+  ],
+  'services/runtime/broker': [
+    'services/contracts/*',
+    'services/runtime/*',
+    'services/runtime/{failure,store,telemetry}/*',
+  ],
+  'services/runtime/http': [
+    'services/contracts/*',
+    'services/runtime/*',
+    'services/runtime/{failure,store,telemetry}/*',
+  ],
+  'services/runtime/testing': [
+    'services/contracts/*',
+    'services/runtime/**',
+    'services/local/testing.ts',
+  ],
+  // Runs services as processes; what it describes of them, it reads from their definitions.
+  'services/local': [
+    'services/contracts/*',
+    'services/runtime/*',
+    'services/runtime/{broker,store}/*',
+    'services/*/{parts,service}.ts',
+  ],
+  // Every deployable: the broker and the telemetry are the runtime's business.
+  services: [
+    'services/contracts/*',
+    'services/runtime/*',
+    'services/runtime/{failure,http,store}/*',
+  ],
+  test: ['services/**', 'test/**'],
+  '.': [],
+};
+/** What a test beside its file may import as well. */
+const testArrows = ['services/contracts/*', 'services/runtime/**', 'services/local/testing.ts'];
+
+export function mayImport(path: string, target: string): boolean {
+  if (dirname(path) === dirname(target)) return true;
+  if (path.startsWith(`${dirname(target)}/`) && path.startsWith('test/')) return true;
+  const allowed = [...(arrows[entryOf(path)] ?? []), ...(isTest(path) ? testArrows : [])];
+  return allowed.flatMap(alternatives).some((pattern) => fits(target, pattern));
+}
+
+function entryOf(path: string): string {
+  let folder = dirname(path);
+  while (arrows[folder] === undefined) folder = dirname(folder);
+  return folder;
+}
+
+/** `a/{b,c}/*` means `a/b/*` and `a/c/*`. */
+function alternatives(pattern: string): string[] {
+  const [, before, names, after] = /^(.*)\{(.*)\}(.*)$/.exec(pattern) ?? [];
+  if (names === undefined) return [pattern];
+  return names.split(',').map((name) => `${before}${name}${after}`);
+}
+
+/** Files that import each other in a circle, each circle once; undefined when there is none. */
+export function circleIn(imports: ReadonlyMap<string, readonly string[]>): string[] | undefined {
+  const done = new Set<string>();
+  const follow = (path: string, trail: readonly string[]): string[] | undefined => {
+    if (trail.includes(path)) return [...trail.slice(trail.indexOf(path)), path];
+    if (done.has(path)) return undefined;
+    for (const next of imports.get(path) ?? []) {
+      const circle = follow(next, [...trail, path]);
+      if (circle !== undefined) return circle;
+    }
+    done.add(path);
+    return undefined;
+  };
+  for (const path of imports.keys()) {
+    const circle = follow(path, []);
+    if (circle !== undefined) return circle;
+  }
+  return undefined;
+}
