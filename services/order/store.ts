@@ -188,7 +188,7 @@ function update(orders: readonly Order[]): Statement {
 const ofOrder = ({ name, type, encode }: Column): AcceptColumn<Order> => ({
   name,
   type,
-  encode: (accepted) => encode(accepted.map(({ order }) => order)),
+  encode: (accepted) => encode(accepted.map(({ entity }) => entity)),
 });
 
 /** The columns of a new row, for the statement that accepts many orders at once. */

@@ -2,7 +2,11 @@ import { loadConfig } from '@windlass/runtime/config.ts';
 import { service } from './service.ts';
 import { startProvider } from './start.ts';
 
-const { http, dataDir } = loadConfig(service);
-const provider = await startProvider({ ...http, dataDir });
-process.once('SIGTERM', () => void provider.stop());
-process.once('SIGINT', () => void provider.stop());
+try {
+  const { http, dataDir } = loadConfig(service);
+  const provider = await startProvider({ ...http, dataDir });
+  for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => void provider.stop());
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+}

@@ -1,3 +1,4 @@
+import { step } from './broker/steps.ts';
 import type { Command } from './decision.ts';
 import type { Cause, RecordedEvent } from './event.ts';
 import { isLockTimeout } from './failure/database-errors.ts';
@@ -6,13 +7,12 @@ import { problemReply } from './http/problem.ts';
 import type { Reply } from './http/route.ts';
 import { replyOfUsedKey, SingleFlight } from './http/single-flight.ts';
 import type { Keyed, Kit, NewAggregate } from './parts.ts';
-import { type AcceptColumn, Acceptor, type Acceptance } from './store/acceptor.ts';
+import { type Acceptance, type AcceptColumn, Acceptor } from './store/acceptor.ts';
 import { BatchWriter } from './store/batch-writer.ts';
 import { record } from './store/events.ts';
 import type { StoredReply } from './store/idempotency.ts';
 import type { Database } from './store/pool.ts';
 import type { UnitOfWork, Verdict, Work } from './store/unit-of-work.ts';
-import { step } from './broker/steps.ts';
 
 const commandBatchMax = 256;
 const acceptBatchMax = 512;
@@ -138,4 +138,3 @@ function acceptanceOf<Entity>(made: NewAggregate<Entity>, keyed: Keyed, now: num
 function asStored({ status, body, headers }: Reply): StoredReply {
   return { status, body, location: headers?.location };
 }
-

@@ -120,7 +120,7 @@ export function loadConfig(
   checkConsistency(service.name, variables, opsPort);
   return {
     service: service.name,
-    /** Named in logs and dead letters. */
+    /** Named in the first log line and in dead letters. */
     version: variables.WINDLASS_VERSION,
     replica:
       variables.REPLICA_ID ?? `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`,

@@ -7,7 +7,10 @@ import { createLogger } from './telemetry/log.ts';
 
 /** Enough configuration to make a service's parts; nothing at these addresses is reached. */
 function nowhere(definition: AnyDefinition<readonly EventDefinition[]>) {
-  const calls = definition.calls.map((name) => [`${variablePrefix(name)}_URL`, 'http://localhost:1']);
+  const calls = definition.calls.map((name) => [
+    `${variablePrefix(name)}_URL`,
+    'http://localhost:1',
+  ]);
   return loadConfig(definition, {
     DATABASE_URL: 'postgres://localhost:1/none',
     NATS_URL: 'localhost:1',

@@ -1,8 +1,9 @@
 import type { Lane } from '@windlass/contracts/service.ts';
 import type { Arrived } from './broker/consumer.ts';
 import type { Delivery } from './broker/delivery.ts';
-import { type RecordedEvent, streamOf } from './event.ts';
 import type { ClaimedEffect } from './effect.ts';
+import { type RecordedEvent, streamOf } from './event.ts';
+import type { ErrorClass } from './failure/poison.ts';
 import type { DeadLetter } from './store/dead-letters.ts';
 import type { Committed, Verdict } from './store/unit-of-work.ts';
 import type { Logger } from './telemetry/log.ts';
@@ -53,6 +54,13 @@ export class Observer {
     for (const { type } of events) metrics.eventsPublished.of({ type, stream }).inc();
   }
 
+  refused(events: readonly RecordedEvent[]): void {
+    const [first] = events;
+    if (first === undefined) return;
+    const stream = streamOf(first.type);
+    this.telemetry.metrics.publishFailures.of({ stream }).inc(events.length);
+  }
+
   batch(lane: Lane, size: number, milliseconds: number): void {
     const { metrics } = this.telemetry;
     metrics.batchEvents.of({ lane }).observe(size);
@@ -91,6 +99,10 @@ export class Observer {
   redelivered(delivery: Delivery): void {
     const lane = delivery.durable.slice(delivery.durable.lastIndexOf('-') + 1);
     this.telemetry.metrics.redeliveries.of({ stream: delivery.stream, lane }).inc();
+  }
+
+  handlerFailed(consumer: string, errorClass: ErrorClass): void {
+    this.telemetry.metrics.handlerFailures.of({ consumer, class: errorClass }).inc();
   }
 
   deadLetter(letter: DeadLetter): void {

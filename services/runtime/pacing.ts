@@ -1,6 +1,6 @@
 /** Batches of this size and more are followed by the whole gap; smaller ones by their share. */
 const wholeGapSize = 16;
-const gapMaxMs = 20;
+const gapMaxMs = 50;
 
 /**
  * Lets batches grow when there is much to do. After a batch, the next one waits for about as

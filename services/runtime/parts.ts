@@ -1,8 +1,8 @@
 import type { EventDefinition } from '@windlass/contracts/event.ts';
 import type { ServiceDefinition } from '@windlass/contracts/service.ts';
 import type { Config } from './config.ts';
-import type { EffectRoutine } from './effect.ts';
 import type { Command, Decided, Model, Reactions } from './decision.ts';
+import type { EffectRoutine } from './effect.ts';
 import type { Cause } from './event.ts';
 import type { Failure } from './failure/errors.ts';
 import type { Reply, Route } from './http/route.ts';

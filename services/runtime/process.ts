@@ -1,5 +1,5 @@
 import type { EventDefinition } from '@windlass/contracts/event.ts';
-import { Broker } from './broker/connection.ts';
+import type { Broker } from './broker/connection.ts';
 import { Consumer } from './broker/consumer.ts';
 import { decoder } from './broker/decode.ts';
 import { handledUpTo } from './broker/lag.ts';
@@ -60,40 +60,18 @@ export class ServiceProcess<Consumes extends readonly EventDefinition[], World, 
   constructor(options: ProcessOptions<Consumes, World, Change>) {
     this.options = options;
     const { definition, config, telemetry, database, broker } = options;
-    const { logger } = telemetry;
-    const { timing } = config;
+    const { logger, metrics } = telemetry;
     this.observer = new Observer(telemetry, definition.role === 'worker');
     this.publisher = new Publisher(broker);
     this.wake = new Wake(broker, definition.name, 'outbox');
-    this.relay = new Relay({
-      database,
-      broker,
-      publisher: this.publisher,
-      wake: this.wake,
-      replica: config.replica,
-      logger,
-      onPublished: (events) => this.observer.published(events),
-    });
-    // The model is known only after the factory ran, which needs the kit: looked up when used.
-    const unitOfWork = new UnitOfWork<World, Change>({
-      database,
-      model: {
-        load: (tx, need) => this.parts.model.load(tx, need),
-        evolve: (world, change) => this.parts.model.evolve(world, change),
-        save: (changes) => this.parts.model.save(changes),
-        settled: (before, change) => this.parts.model.settled?.(before, change),
-      },
-      consumer: definition.name,
-      now: Date.now,
-      effectCapacity: () => this.effects.capacity(),
-      committed: (committed) => this.committed(committed),
-    });
+    this.relay = this.makeRelay();
+    const unitOfWork = this.makeUnitOfWork();
     this.commands = new Commands({
       database,
       unitOfWork,
       now: Date.now,
       committed: (events) => this.relay.offer(events),
-      onBatch: (size) => telemetry.metrics.writerBatch.of({}).observe(size),
+      onBatch: (size) => metrics.writerBatch.of({}).observe(size),
     });
     this.parts = options.factory(this.kit());
     const undertaker = new Undertaker({
@@ -105,59 +83,17 @@ export class ServiceProcess<Consumes extends readonly EventDefinition[], World, 
       onFiled: (letter) => this.observer.deadLetter(letter),
     });
     const reactor = new Reactor(unitOfWork, this.parts.reactions, telemetry.tracing);
-    this.consumer = new Consumer({
-      broker,
-      service: definition.name,
-      consumes: definition.consumes,
-      handle: reactor.handle,
-      troubles: troubles({
-        database,
-        undertaker,
-        logger,
-        retryBaseMs: timing.retryBaseMs,
-        retryMaxMs: timing.retryMaxMs,
-        onParked: () => undefined,
-      }),
-      logger,
-      onBatch: (lane, size, ms) => this.observer.batch(lane, size, ms),
-      onSettled: (arrived, verdict) => {
-        this.observer.handled(arrived, verdict);
-        if (reactor.isContiguous(arrived.event)) this.parking.applied(arrived.event.aggregateId);
-      },
-      onRedelivered: (delivery) => this.observer.redelivered(delivery),
-    });
-    this.parking = new Parking({
-      database,
-      decode: decoder(definition.consumes),
-      handle: reactor.handle,
-      undertaker,
-      logger,
-    });
+    this.consumer = this.makeConsumer(reactor, undertaker);
+    const decode = decoder(definition.consumes);
+    this.parking = new Parking({ database, decode, handle: reactor.handle, undertaker, logger });
     this.reaper =
       definition.consumes.length === 0
         ? undefined
         : new Reaper({ broker, service: definition.name, database, undertaker, logger });
     this.breaker = this.makeBreaker();
-    this.effects = new EffectRunner({
-      database,
-      unitOfWork,
-      handlers: this.parts.effects ?? {},
-      breaker: this.breaker,
-      callTimeoutMs: timing.providerTimeoutMs,
-      logger,
-      onCall: (effect, outcome, ms) => this.observer.called(effect, outcome, ms),
-      onDue: (due) => this.effectsDue(due),
-    });
-    this.timers = new Timers({
-      database,
-      unitOfWork,
-      timers: this.parts.timers ?? [],
-      handledUpTo: (stream) =>
-        handledUpTo(broker, this.consumer, definition.name, stream, timing.ackWaitMs, Date.now()),
-      logger,
-      now: Date.now,
-    });
-    const { inboxMs, idempotencyMs } = timing;
+    this.effects = this.makeEffects(unitOfWork);
+    this.timers = this.makeTimers(unitOfWork);
+    const { inboxMs, idempotencyMs } = config.timing;
     const retention = { inboxMs, idempotencyMs, failuresMs: failuresKeptMs };
     this.housekeeping = new Housekeeping(database, retention, logger);
   }
@@ -212,6 +148,90 @@ export class ServiceProcess<Consumes extends readonly EventDefinition[], World, 
   private effectsDue(due: number): void {
     this.options.telemetry.metrics.effectsDue.of({}).set(due);
     this.consumer.setPaused('effects', due > dueMax);
+  }
+
+  private makeRelay(): Relay {
+    const { config, telemetry, database, broker } = this.options;
+    return new Relay({
+      database,
+      broker,
+      publisher: this.publisher,
+      wake: this.wake,
+      replica: config.replica,
+      logger: telemetry.logger,
+      onPublished: (events) => this.observer.published(events),
+      onRefused: (events) => this.observer.refused(events),
+    });
+  }
+
+  /** The model is known only after the factory ran, which needs the kit: looked up when used. */
+  private makeUnitOfWork(): UnitOfWork<World, Change> {
+    const { definition, database } = this.options;
+    return new UnitOfWork<World, Change>({
+      database,
+      model: {
+        load: (tx, need) => this.parts.model.load(tx, need),
+        evolve: (world, change) => this.parts.model.evolve(world, change),
+        save: (changes) => this.parts.model.save(changes),
+        settled: (before, change) => this.parts.model.settled?.(before, change),
+      },
+      consumer: definition.name,
+      now: Date.now,
+      effectCapacity: () => this.effects.capacity(),
+      committed: (committed) => this.committed(committed),
+    });
+  }
+
+  private makeConsumer(reactor: Reactor<World, Change>, undertaker: Undertaker) {
+    const { definition, config, telemetry, database, broker } = this.options;
+    const { logger } = telemetry;
+    const { retryBaseMs, retryMaxMs } = config.timing;
+    return new Consumer({
+      broker,
+      service: definition.name,
+      consumes: definition.consumes,
+      handle: reactor.handle,
+      troubles: troubles({
+        ...{ database, undertaker, logger, retryBaseMs, retryMaxMs },
+        onFailed: (durable, errorClass) => this.observer.handlerFailed(durable, errorClass),
+      }),
+      logger,
+      onBatch: (lane, size, ms) => this.observer.batch(lane, size, ms),
+      onSettled: (arrived, verdict) => {
+        this.observer.handled(arrived, verdict);
+        const { event } = arrived;
+        if (reactor.closesGap(event, verdict)) this.parking.applied(event.aggregateId);
+      },
+      onRedelivered: (delivery) => this.observer.redelivered(delivery),
+    });
+  }
+
+  private makeEffects(unitOfWork: UnitOfWork<World, Change>): EffectRunner<World, Change> {
+    const { config, telemetry, database } = this.options;
+    return new EffectRunner({
+      database,
+      unitOfWork,
+      handlers: this.parts.effects ?? {},
+      breaker: this.breaker,
+      callTimeoutMs: config.timing.providerTimeoutMs,
+      logger: telemetry.logger,
+      onCall: (effect, outcome, ms) => this.observer.called(effect, outcome, ms),
+      onDue: (due) => this.effectsDue(due),
+    });
+  }
+
+  private makeTimers(unitOfWork: UnitOfWork<World, Change>): Timers<World, Change> {
+    const { definition, config, telemetry, database, broker } = this.options;
+    const { ackWaitMs } = config.timing;
+    return new Timers({
+      database,
+      unitOfWork,
+      timers: this.parts.timers ?? [],
+      handledUpTo: (stream) =>
+        handledUpTo(broker, this.consumer, definition.name, stream, ackWaitMs, Date.now()),
+      logger: telemetry.logger,
+      now: Date.now,
+    });
   }
 
   private makeBreaker(): Breaker {

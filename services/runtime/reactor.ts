@@ -1,7 +1,7 @@
 import type { EventDefinition } from '@windlass/contracts/event.ts';
+import { step } from './broker/steps.ts';
 import type { Reaction, Reactions } from './decision.ts';
 import type { ReceivedEvent } from './event.ts';
-import { step } from './broker/steps.ts';
 import { type Settled, writeBisected } from './store/batch-writer.ts';
 import type { UnitOfWork, Verdict, Work } from './store/unit-of-work.ts';
 import type { Tracing } from './telemetry/trace.ts';
@@ -33,9 +33,10 @@ export class Reactor<World, Change> {
     return results;
   };
 
-  /** Whether later events of its aggregate may be waiting for this one. */
-  isContiguous(event: ReceivedEvent): boolean {
-    return this.reactions.get(event.type)?.ordering === 'contiguous';
+  /** Whether later events of its aggregate, which were parked, may follow now. */
+  closesGap(event: ReceivedEvent, { kind }: Verdict): boolean {
+    const moved = kind === 'decided' || kind === 'stale';
+    return moved && this.reactions.get(event.type)?.ordering === 'contiguous';
   }
 
   private workOf(event: ReceivedEvent): Work<World, Change> {
@@ -53,8 +54,7 @@ export class Reactor<World, Change> {
         traceparent: this.tracing.childOf(event.traceparent),
       },
       inboxId: event.logicalId,
-      place:
-        ordering === 'commutative' ? undefined : { ordering, source, aggregateId, sequence },
+      place: ordering === 'commutative' ? undefined : { ordering, source, aggregateId, sequence },
       decide: (world, now) => ({ decision: reaction.decide(event, world, now) }),
     };
   }

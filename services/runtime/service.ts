@@ -8,7 +8,7 @@ import type { Telemetry } from './observer.ts';
 import { OpsBoard } from './ops-board.ts';
 import type { AnyDefinition, ServiceFactory } from './parts.ts';
 import { ServiceProcess } from './process.ts';
-import { migrate, type Migration } from './store/migrations.ts';
+import { type Migration, migrate } from './store/migrations.ts';
 import { Database } from './store/pool.ts';
 import { runtimeMigrations } from './store/schema.ts';
 import { createLogger } from './telemetry/log.ts';

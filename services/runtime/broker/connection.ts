@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import {
   connect,
   createInbox,
@@ -6,8 +7,7 @@ import {
   type NatsConnection,
   type Subscription,
 } from 'nats';
-import { fullJitter } from '../failure/retry.ts';
-import { readFile } from 'node:fs/promises';
+import { fullJitter, pause } from '../failure/retry.ts';
 import type { Logger } from '../telemetry/log.ts';
 
 const retryBaseMs = 100;
@@ -125,7 +125,7 @@ export class Broker {
       this.setUp(false);
       if (signal.aborted) return;
       const delay = fullJitter(this.attempts++, retryBaseMs, retryMaxMs, this.options.random);
-      await new Promise((resolve) => setTimeout(resolve, delay));
+      await pause(delay, signal);
     }
   }
 

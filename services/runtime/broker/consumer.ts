@@ -1,12 +1,12 @@
 import type { EventDefinition } from '@windlass/contracts/event.ts';
 import { type Lane, lanes } from '@windlass/contracts/service.ts';
-import { isUnavailable } from '../failure/database-errors.ts';
+import type { ReceivedEvent } from '../event.ts';
+import { streamOf } from '../event.ts';
+import { classify, isUnavailable } from '../failure/database-errors.ts';
 import { fullJitter, pause } from '../failure/retry.ts';
 import { Pacer } from '../pacing.ts';
 import type { Settled } from '../store/batch-writer.ts';
 import type { Verdict } from '../store/unit-of-work.ts';
-import { streamOf } from '../event.ts';
-import type { ReceivedEvent } from '../event.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { Broker } from './connection.ts';
 import { decoder } from './decode.ts';
@@ -21,6 +21,8 @@ const slots = 3;
 const workingIntervalMs = 10_000;
 const unavailableBaseMs = 100;
 const unavailableMaxMs = 5_000;
+/** After so many times in place, another transaction in the way is a failure like any other. */
+const contendedAttempts = 10;
 
 /** An event with the delivery that brought it. */
 export interface Arrived {
@@ -40,6 +42,8 @@ export interface ConsumerOptions {
   readonly onBatch: (lane: Lane, size: number, milliseconds: number) => void;
   readonly onSettled: (arrived: Arrived, verdict: Verdict) => void;
   readonly onRedelivered: (delivery: Delivery) => void;
+  /** A third of the consumers' `ack_wait`. @default 10 000 */
+  readonly workingMs?: number;
 }
 
 /** What happens to messages whose handling did not succeed. */
@@ -70,7 +74,8 @@ export class Consumer {
   private readonly running = new Set<Promise<void>>();
   private readonly pauses = new Set<string>();
   private tick: NodeJS.Timeout | undefined;
-  /** When the newest handled message of a stream was stored; see `hasHandledUpTo`. */
+  private keepAlive: NodeJS.Timeout | undefined;
+  /** When the newest handled message of a stream and lane was stored. */
   private readonly handledUpTo = new Map<string, number>();
 
   constructor(options: ConsumerOptions) {
@@ -88,6 +93,7 @@ export class Consumer {
           stream,
           durable: `${service}-${lane}`,
           capacity: 2 * batchMax[lane],
+          paused: this.pauses.size > 0,
           onArrival: () => this.run(),
         });
         this.pullers.push({ lane, puller });
@@ -95,6 +101,10 @@ export class Consumer {
     }
     // A starving lane gets its place by the clock, not only when a message arrives.
     this.tick = setInterval(() => this.run(), 250);
+    // What waits here while a dependency is away would use up its deliveries.
+    this.keepAlive = setInterval(() => {
+      for (const { puller } of this.pullers) puller.working();
+    }, this.workingMs);
   }
 
   /** Stops pulling while any reason holds. What is under way is finished. */
@@ -117,15 +127,16 @@ export class Consumer {
     }));
   }
 
-  /** Storage time in ms of the newest message of a stream that was handled here. */
-  newestHandled(stream: string): number {
-    return this.handledUpTo.get(stream) ?? 0;
+  /** Storage time in ms of the newest message of a stream and lane that was handled here. */
+  newestHandled(stream: string, lane: Lane): number {
+    return this.handledUpTo.get(`${stream}.${lane}`) ?? 0;
   }
 
   /** Stops pulling, finishes the batches under way and leaves the rest un-acked. */
   async drain(): Promise<void> {
     this.stopping.abort();
     clearInterval(this.tick);
+    clearInterval(this.keepAlive);
     clearTimeout(this.later);
     for (const { puller } of this.pullers) puller.pause();
     await Promise.all(this.running);
@@ -151,6 +162,10 @@ export class Consumer {
     }
   }
 
+  private get workingMs(): number {
+    return this.options.workingMs ?? workingIntervalMs;
+  }
+
   private buffered(lane: Lane): number {
     let sum = 0;
     for (const each of this.pullers) if (each.lane === lane) sum += each.puller.buffered;
@@ -171,10 +186,13 @@ export class Consumer {
       .map((lane) => this.pacers[lane].waitMs(now))
       .filter((wait) => wait > 0);
     if (waits.length === 0) return;
-    this.later = setTimeout(() => {
-      this.later = undefined;
-      this.run();
-    }, Math.min(...waits));
+    this.later = setTimeout(
+      () => {
+        this.later = undefined;
+        this.run();
+      },
+      Math.min(...waits),
+    );
   }
 
   /** Shares one batch among the lane's streams, the fuller buffers last so that none starves. */
@@ -196,10 +214,10 @@ export class Consumer {
     // The clock of `ack_wait` runs while the database is away.
     const keepAlive = setInterval(() => {
       for (const delivery of deliveries) delivery.working();
-    }, workingIntervalMs);
+    }, this.workingMs);
     try {
       const arrived = await this.decodeAll(deliveries);
-      if (arrived.length > 0) await this.handle(arrived);
+      if (arrived.length > 0) await this.handle(lane, arrived);
       step('batch.acked');
     } catch (error) {
       // What was not settled is delivered again when its `ack_wait` ends.
@@ -229,7 +247,7 @@ export class Consumer {
     return arrived;
   }
 
-  private async handle(arrived: readonly Arrived[]): Promise<void> {
+  private async handle(lane: Lane, arrived: readonly Arrived[]): Promise<void> {
     const verdicts = await this.untilAvailable(arrived);
     if (verdicts === undefined) return;
     for (const [index, each] of arrived.entries()) {
@@ -245,7 +263,8 @@ export class Consumer {
       } else each.delivery.ack();
       this.options.onSettled(each, verdict.value);
       const { stream, storedAt } = each.delivery;
-      if (storedAt > (this.handledUpTo.get(stream) ?? 0)) this.handledUpTo.set(stream, storedAt);
+      const newest = Math.max(storedAt, this.newestHandled(stream, lane));
+      this.handledUpTo.set(`${stream}.${lane}`, newest);
     }
   }
 
@@ -281,12 +300,10 @@ export class Consumer {
     const settled: (Settled<Verdict> | undefined)[] = events.map(() => undefined);
     for (let attempt = 0; ; attempt++) {
       const open = settled.flatMap((each, index) => (each === undefined ? [index] : []));
-      const results = await this.options.handle(
-        open.flatMap((index) => events[index] ?? []),
-      );
+      const results = await this.options.handle(open.flatMap((index) => events[index] ?? []));
       open.forEach((index, place) => {
         const result = results[place];
-        const away = result?.status === 'rejected' && isUnavailable(result.reason);
+        const away = result?.status === 'rejected' && isAway(result.reason, attempt);
         if (!away) settled[index] = result;
       });
       if (settled.every((each) => each !== undefined)) {
@@ -301,4 +318,10 @@ export class Consumer {
       if (signal.aborted) return undefined;
     }
   }
+}
+
+/** Whether what failed may be tried again without counting as a delivery. */
+function isAway(error: unknown, attempt: number): boolean {
+  const failure = classify(error);
+  return failure === 'unavailable' || (failure === 'contended' && attempt < contendedAttempts);
 }

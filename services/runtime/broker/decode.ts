@@ -1,5 +1,5 @@
 import type { EventDefinition } from '@windlass/contracts/event.ts';
-import { lanes, type Lane } from '@windlass/contracts/service.ts';
+import { type Lane, lanes } from '@windlass/contracts/service.ts';
 import type { ReceivedEvent } from '../event.ts';
 import { parseHeaders } from './headers.ts';
 
@@ -18,6 +18,8 @@ export interface Encoded {
 }
 
 const typePrefix = 'windlass.';
+/** Sequences are kept as `int4`. */
+const sequenceMax = 2 ** 31 - 1;
 
 /** Turns messages of the given events into checked events. Total: it never throws. */
 export function decoder(definitions: readonly EventDefinition[]): (message: Encoded) => Decoded {
@@ -86,12 +88,14 @@ function envelopeOf(
   const sequence = Number(headers.get('ce-sequence'));
   const time = Date.parse(headers.get('ce-time') ?? '');
   const lane = laneOf(subject);
-  if (id === undefined || id.length > 256 || aggregateId === undefined) return undefined;
-  if (!Number.isInteger(sequence) || sequence < 1 || Number.isNaN(time)) return undefined;
+  const logicalId = headers.get('ce-logicalid') ?? id;
+  if (!isIdentifier(id) || !isIdentifier(logicalId) || !isIdentifier(aggregateId)) return undefined;
+  if (!Number.isInteger(sequence) || sequence < 1 || sequence > sequenceMax) return undefined;
+  if (Number.isNaN(time)) return undefined;
   if (lane === undefined) return undefined;
   return {
     id,
-    logicalId: headers.get('ce-logicalid') ?? id,
+    logicalId,
     aggregateId,
     sequence,
     lane,
@@ -100,6 +104,11 @@ function envelopeOf(
     causationId: id,
     traceparent: headers.get('traceparent') ?? '',
   };
+}
+
+/** Identifiers become keys of tables, so an empty or endless one is none. */
+function isIdentifier(value: string | undefined): value is string {
+  return value !== undefined && value !== '' && value.length <= 256;
 }
 
 /** The lane token of `<context>.<event>.v<N>.<lane>.<partition>`. */

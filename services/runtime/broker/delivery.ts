@@ -52,6 +52,7 @@ class PulledDelivery implements Delivery {
   readonly storedAt: number;
   readonly pending: number;
   private readonly message: Msg;
+  private settled = false;
 
   constructor(message: Msg, tokens: readonly string[], first: number) {
     this.message = message;
@@ -67,18 +68,24 @@ class PulledDelivery implements Delivery {
   }
 
   ack(): void {
-    this.message.respond(ackBytes);
+    this.settle(ackBytes);
   }
 
   nak(delayMs: number): void {
-    this.message.respond(Buffer.from(`-NAK {"delay":${Math.round(delayMs * 1e6)}}`));
+    this.settle(Buffer.from(`-NAK {"delay":${Math.round(delayMs * 1e6)}}`));
   }
 
   working(): void {
-    this.message.respond(workingBytes);
+    // After a nak it would put the next delivery off.
+    if (!this.settled) this.message.respond(workingBytes);
   }
 
   term(reason: string): void {
-    this.message.respond(Buffer.from(`+TERM ${reason}`));
+    this.settle(Buffer.from(`+TERM ${reason}`));
+  }
+
+  private settle(answer: Uint8Array): void {
+    this.settled = true;
+    this.message.respond(answer);
   }
 }

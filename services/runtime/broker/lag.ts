@@ -8,14 +8,14 @@ const info = z.object({ num_pending: z.number(), num_ack_pending: z.number() });
 
 /**
  * The time in ms up to which this service has surely handled every event of a stream, in all
- * lanes. With something pending it is the storage time of the newest event that was handled
- * here, less `ack_wait`, which another replica may still hold an older one for.
+ * lanes. Of a lane with something pending it is the storage time of the newest event that was
+ * handled here, less `ack_wait`, which another replica may still hold an older one for.
  *
  * 0 when the server does not answer: nothing is sure then.
  */
 export async function handledUpTo(
   broker: Broker,
-  consumer: Consumer,
+  consumer: Pick<Consumer, 'newestHandled'>,
   service: string,
   stream: string,
   ackWaitMs: number,
@@ -24,16 +24,16 @@ export async function handledUpTo(
   const connection = broker.current;
   if (connection === undefined) return 0;
   try {
-    const pending = await Promise.all(
+    const upTo = await Promise.all(
       lanes.map(async (lane) => {
         const subject = `$JS.API.CONSUMER.INFO.${stream}.${service}-${lane}`;
         const answer = await connection.request(subject, '', { timeout: requestTimeoutMs });
         const { num_pending, num_ack_pending } = info.parse(answer.json());
-        return num_pending + num_ack_pending;
+        if (num_pending + num_ack_pending === 0) return now;
+        return Math.max(0, consumer.newestHandled(stream, lane) - ackWaitMs);
       }),
     );
-    if (pending.every((count) => count === 0)) return now;
-    return consumer.newestHandled(stream) - ackWaitMs;
+    return Math.min(...upTo);
   } catch {
     return 0;
   }

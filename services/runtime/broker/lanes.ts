@@ -10,6 +10,8 @@ interface LaneState {
   served: number;
   waitingSince: number | undefined;
   running: boolean;
+  /** Neither waiting nor running when it was last looked at. */
+  idle: boolean;
 }
 
 /**
@@ -19,8 +21,10 @@ interface LaneState {
  */
 export class LaneScheduler {
   private readonly slots: number;
+  /** What the lane that was started last had been served by then: start-time fair queueing. */
+  private virtualTime = 0;
   private readonly states = new Map<Lane, LaneState>(
-    lanes.map((lane) => [lane, { served: 0, waitingSince: undefined, running: false }]),
+    lanes.map((lane) => [lane, { served: 0, waitingSince: undefined, running: false, idle: true }]),
   );
 
   constructor(slots: number) {
@@ -30,12 +34,24 @@ export class LaneScheduler {
   /** The lane to start now, given which have work; `undefined` when none may start. */
   next(hasWork: (lane: Lane) => boolean, now: number): Lane | undefined {
     const running = [...this.states.values()].filter((state) => state.running).length;
+    const mayRunBulk = this.slots === 1 || running < this.slots - 1;
     let chosen: Lane | undefined;
     let starving: Lane | undefined;
     for (const lane of lanes) {
       const state = this.state(lane);
-      if (state.running || !hasWork(lane)) continue;
+      if (state.running) continue;
+      if (!hasWork(lane)) {
+        state.idle = true;
+        state.waitingSince = undefined;
+        continue;
+      }
+      if (state.idle) {
+        // What was idle has collected no credit, and owes nothing for having been alone.
+        state.served = Math.max(state.served, this.virtualTime);
+        state.idle = false;
+      }
       state.waitingSince ??= now;
+      if (lane === 'bulk' && !mayRunBulk && now - state.waitingSince < starvationMs) continue;
       if (chosen === undefined || state.served < this.state(chosen).served) chosen = lane;
       const waited = now - state.waitingSince;
       if (waited >= starvationMs && waited > this.waited(starving, now)) starving = lane;
@@ -44,17 +60,12 @@ export class LaneScheduler {
     if (lane === undefined) return undefined;
     // A starving lane has a place of its own above the limit.
     if (running >= this.slots && starving === undefined) return undefined;
-    if (lane === 'bulk' && starving === undefined && running >= this.slots - 1 && this.slots > 1) {
-      return undefined;
-    }
     return lane;
   }
 
   started(lane: Lane, messages: number): void {
     const state = this.state(lane);
-    // A lane that was idle does not collect credit for that time.
-    const behind = Math.min(...lanes.map((each) => this.activeServed(each)));
-    if (Number.isFinite(behind)) state.served = Math.max(state.served, behind);
+    this.virtualTime = Math.max(this.virtualTime, state.served);
     state.served += messages / laneWeights[lane];
     state.waitingSince = undefined;
     state.running = true;
@@ -62,12 +73,6 @@ export class LaneScheduler {
 
   ended(lane: Lane): void {
     this.state(lane).running = false;
-  }
-
-  private activeServed(lane: Lane): number {
-    const state = this.state(lane);
-    const active = state.running || state.waitingSince !== undefined;
-    return active ? state.served : Number.POSITIVE_INFINITY;
   }
 
   private waited(lane: Lane | undefined, now: number): number {

@@ -50,7 +50,8 @@ export class OutboxQueue {
 
   private push(event: RecordedEvent, state: AggregateState | undefined): void {
     this.events.push(event);
-    if (state === undefined) this.aggregates.set(event.aggregateId, { last: event.sequence, open: 1 });
+    if (state === undefined)
+      this.aggregates.set(event.aggregateId, { last: event.sequence, open: 1 });
     else {
       state.last = event.sequence;
       state.open += 1;
@@ -101,18 +102,22 @@ export class OutboxQueue {
     this.events = this.events.filter((event) => event.aggregateId !== aggregateId);
   }
 
-  /** Forgets everything that `of` holds for, when a partition is no longer this replica's. */
-  dropWhere(of: (event: RecordedEvent) => boolean): void {
-    const gone = new Set(this.events.filter(of).map((event) => event.aggregateId));
-    for (const aggregateId of gone) this.aggregates.delete(aggregateId);
-    this.events = this.events.filter((event) => !gone.has(event.aggregateId));
+  /**
+   * Forgets every aggregate that `of` holds for, when its partition has come or gone: what was
+   * published here may have to be published again, because its row could not be taken off.
+   */
+  dropWhere(of: (aggregateId: string) => boolean): void {
+    for (const aggregateId of this.aggregates.keys()) {
+      if (of(aggregateId)) this.aggregates.delete(aggregateId);
+    }
+    this.events = this.events.filter((event) => !of(event.aggregateId));
   }
 
   private forgetOldest(): void {
     if (this.aggregates.size <= rememberedMax) return;
     for (const [aggregateId, state] of this.aggregates) {
       if (this.aggregates.size <= rememberedMax) return;
-      if (state.open === 0) this.aggregates.delete(aggregateId);
+      if (state.open <= 0) this.aggregates.delete(aggregateId);
       else return;
     }
   }

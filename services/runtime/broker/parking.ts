@@ -1,8 +1,8 @@
-import { errorClassOf, messageOf, stackHashOf } from '../failure/poison.ts';
+import type { ReceivedEvent } from '../event.ts';
 import { isUnavailable } from '../failure/database-errors.ts';
 import type { Undertaker } from '../failure/dead-letter.ts';
+import { errorClassOf, messageOf, PermanentError, stackHashOf } from '../failure/poison.ts';
 import { fullJitter, pause } from '../failure/retry.ts';
-import type { ReceivedEvent } from '../event.ts';
 import type { Settled } from '../store/batch-writer.ts';
 import type { DeadLetterReason } from '../store/dead-letters.ts';
 import { hastenParked, type ParkedMessage, takeParked, unpark } from '../store/parked.ts';
@@ -81,12 +81,19 @@ export class Parking {
     const retryAt = now + 1_000 + fullJitter(4, 1_000, 10_000);
     const messages = await takeParked(database, takeMax, now, retryAt);
     if (messages.length === 0) return false;
-    const decodable = messages.flatMap((message) => {
-      const decoded = this.options.decode(message);
-      return decoded.ok ? [{ message, event: decoded.event }] : [];
-    });
-    const verdicts = await this.options.handle(decodable.map(({ event }) => event));
     const handled: ParkedMessage[] = [];
+    const decodable: { message: ParkedMessage; event: ReceivedEvent }[] = [];
+    for (const message of messages) {
+      const decoded = this.options.decode(message);
+      if (decoded.ok) decodable.push({ message, event: decoded.event });
+      else {
+        // Parked by a release that knew this event.
+        const reason = new PermanentError(decoded.message);
+        await this.bury(message, { status: 'rejected', reason });
+        handled.push(message);
+      }
+    }
+    const verdicts = await this.options.handle(decodable.map(({ event }) => event));
     for (const [index, { message }] of decodable.entries()) {
       const verdict = verdicts[index];
       if (verdict === undefined) continue;
@@ -107,7 +114,9 @@ export class Parking {
         ? !isUnavailable(verdict.reason)
         : verdict.value.kind === 'orphan' || verdict.value.kind === 'gap';
     if (verdict.status === 'fulfilled' && !waiting) return true;
-    const tooOld = Date.now() - message.parkedAt > (this.options.maxAgeMs ?? parkedMaxMs);
+    const age = Date.now() - message.parkedAt;
+    const hopeless = verdict.status === 'rejected' && errorClassOf(verdict.reason) === 'permanent';
+    const tooOld = hopeless || age > (this.options.maxAgeMs ?? parkedMaxMs);
     if (!waiting || !tooOld) return false;
     await this.bury(message, verdict);
     return true;
@@ -115,10 +124,12 @@ export class Parking {
 
   private async bury(message: ParkedMessage, verdict: Settled<Verdict>): Promise<void> {
     const failed = verdict.status === 'rejected';
-    const reason: DeadLetterReason = failed ? 'retries-exhausted' : message.reason;
+    const errorClass = failed ? errorClassOf(verdict.reason) : 'blocked';
+    const givenUp = errorClass === 'permanent' ? 'permanent' : 'retries-exhausted';
+    const reason: DeadLetterReason = failed ? givenUp : message.reason;
     await this.options.undertaker.file(message, {
       reason,
-      errorClass: failed ? errorClassOf(verdict.reason) : 'blocked',
+      errorClass,
       message: failed
         ? messageOf(verdict.reason)
         : `waited for ${message.reason === 'gap' ? 'earlier events' : 'its aggregate'} in vain`,

@@ -23,8 +23,6 @@ export class PublishError extends Error {
   }
 }
 
-/** A message of the atomic batch is stored already: it has to be sent as single messages. */
-export const batchHoldsDuplicate = 10201;
 /** JetStream takes at most this many messages in one atomic batch. */
 export const atomicBatchMax = 1_000;
 const ackTimeoutMs = 5_000;
@@ -65,9 +63,7 @@ export class Publisher {
    * Sends each message on its own; JetStream may store them in any order and any subset. One
    * entry for each message: `undefined` when it is stored. Never rejects.
    */
-  async publishEach(
-    messages: readonly Outgoing[],
-  ): Promise<readonly (PublishError | undefined)[]> {
+  async publishEach(messages: readonly Outgoing[]): Promise<readonly (PublishError | undefined)[]> {
     const connection = this.connection();
     if (connection === undefined) return messages.map(() => disconnected());
     const results = new Array<PublishError | undefined>(messages.length);
@@ -104,9 +100,12 @@ export class Publisher {
           // Its answer is empty when the batch was opened; an error comes again at the commit.
           this.send(connection, message, place, () => undefined);
         } else {
-          connection.publish(message.subject, message.body, {
-            headers: this.carrier.carry(message.headers + place),
-          });
+          // The commit is refused when this one is missing.
+          tryTo(() =>
+            connection.publish(message.subject, message.body, {
+              headers: this.carrier.carry(message.headers + place),
+            }),
+          );
         }
       });
     });
@@ -141,15 +140,15 @@ export class Publisher {
   ): void {
     const number = this.next++;
     this.pending.set(number, { expiresAt: performance.now() + ackTimeoutMs, settle });
-    try {
+    const error = tryTo(() =>
       connection.publish(message.subject, message.body, {
         headers: this.carrier.carry(message.headers + more),
         reply: `${this.inbox}.${number}`,
-      });
-    } catch (error) {
-      this.pending.delete(number);
-      settle(new PublishError(error instanceof Error ? error.message : String(error), 0));
-    }
+      }),
+    );
+    if (error === undefined) return;
+    this.pending.delete(number);
+    settle(error);
   }
 
   private acknowledged(message: Msg): void {
@@ -167,6 +166,16 @@ export class Publisher {
       this.pending.delete(number);
       pending.settle(new PublishError('JetStream did not acknowledge in time', 0));
     }
+  }
+}
+
+/** The client throws when it is closed and when a message is larger than the server takes. */
+function tryTo(publish: () => void): PublishError | undefined {
+  try {
+    publish();
+    return undefined;
+  } catch (error) {
+    return new PublishError(error instanceof Error ? error.message : String(error), 0);
   }
 }
 

@@ -17,6 +17,8 @@ export interface PullerOptions {
   /** Messages that may be buffered here or asked for. */
   readonly capacity: number;
   /** Called when the buffer was empty and is not any more. Must not throw. */
+  /** Asks for nothing until it is resumed. */
+  readonly paused?: boolean;
   readonly onArrival: () => void;
   readonly random?: () => number;
 }
@@ -32,7 +34,7 @@ export class Puller {
   private buffer: Delivery[] = [];
   private outstanding = 0;
   private lastSeen = 0;
-  private paused = false;
+  private paused: boolean;
   private inbox = '';
   private subscription: Subscription | undefined;
   private readonly watch: NodeJS.Timeout;
@@ -43,6 +45,7 @@ export class Puller {
 
   constructor(options: PullerOptions) {
     this.options = options;
+    this.paused = options.paused ?? false;
     this.watch = setInterval(() => this.check(), heartbeatMs / 2);
     this.watch.unref();
     this.unlisten = options.broker.onChange((connected) => this.restart(connected));
@@ -67,6 +70,11 @@ export class Puller {
     this.buffer = this.buffer.slice(taken.length);
     this.pull();
     return taken;
+  }
+
+  /** Tells the server that what waits here is not forgotten. */
+  working(): void {
+    for (const delivery of this.buffer) delivery.working();
   }
 
   /** Stops asking for more; what was asked for may still arrive. */

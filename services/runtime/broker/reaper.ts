@@ -74,7 +74,7 @@ export class Reaper {
   }
 
   private async reap(delivery: Delivery): Promise<void> {
-    const parsed = advisory.safeParse(JSON.parse(Buffer.from(delivery.body).toString()));
+    const parsed = advisory.safeParse(jsonOf(delivery.body));
     if (!parsed.success) return;
     const { stream, consumer, stream_seq: streamSequence, deliveries } = parsed.data;
     const { database, undertaker } = this.options;
@@ -97,5 +97,14 @@ export class Reaper {
         firstFailedAt: kept?.firstFailedAt ?? now,
       },
     );
+  }
+}
+
+/** What is no JSON is no advisory, and is passed over like any other that is not understood. */
+function jsonOf(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(body).toString());
+  } catch {
+    return undefined;
   }
 }

@@ -9,7 +9,12 @@ import {
   readPending,
   readPendingOf,
 } from '../store/outbox.ts';
-import { leavePartitions, type Ownership, partitionLeaseMs, renewPartitions } from '../store/partitions.ts';
+import {
+  leavePartitions,
+  type Ownership,
+  partitionLeaseMs,
+  renewPartitions,
+} from '../store/partitions.ts';
 import type { Database } from '../store/pool.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { Broker } from './connection.ts';
@@ -44,6 +49,8 @@ export interface RelayOptions {
   readonly replica: string;
   readonly logger: Pick<Logger, 'warn' | 'error'>;
   readonly onPublished: (events: readonly RecordedEvent[]) => void;
+  /** Called with events that JetStream did not store; they are published again. */
+  readonly onRefused: (events: readonly RecordedEvent[]) => void;
   readonly sweepMs?: number;
 }
 
@@ -67,14 +74,16 @@ export class Relay {
   private loops: Promise<void>[] = [];
   private deleting: Promise<void> | undefined;
   private failures = 0;
+  /** Events that are published one by one because their atomic batch was refused. */
+  private singly = 0;
 
   constructor(options: RelayOptions) {
     this.options = options;
   }
 
-  /** Resolves when this replica has its first partitions. */
+  /** Resolves when this replica has its first partitions, or will try again for them. */
   async start(): Promise<void> {
-    await this.renew();
+    await this.renewOrWarn();
     this.options.wake.onWake((aggregateIds) => this.read(aggregateIds));
     this.loops = [this.pump(), this.renewForEver(), this.sweepForEver()];
   }
@@ -99,6 +108,7 @@ export class Relay {
     this.stopping.abort();
     this.signalWork();
     await Promise.all(this.loops);
+    await this.deleting;
     await this.deletePublished().catch(() => undefined);
     await leavePartitions(this.options.database, this.options.replica).catch(() => undefined);
   }
@@ -173,8 +183,9 @@ export class Relay {
   }
 
   private async publishNext(): Promise<void> {
-    if (this.queue.length < atomicFrom) {
+    if (this.queue.length < atomicFrom || this.singly > 0) {
       const events = this.queue.takeOnePerAggregate(windowMax);
+      this.singly = Math.max(0, this.singly - events.length);
       await this.publishWindow(events);
       return;
     }
@@ -187,8 +198,9 @@ export class Relay {
     }
     // A message that is stored already refuses the whole batch, which is normal after a crash
     // or a time-out. Single messages are acknowledged as duplicates.
+    this.options.onRefused(events);
     this.queue.putBack(events);
-    await this.publishWindow(this.queue.takeOnePerAggregate(windowMax));
+    this.singly = events.length;
   }
 
   /** Events of one stream from the front of the queue, within the limits of an atomic batch. */
@@ -213,11 +225,9 @@ export class Relay {
     if (failed.length === 0) return;
     const error: PublishError | undefined = results.find((result) => result !== undefined);
     this.options.logger.warn({ err: error, events: failed.length }, 'events were not stored');
-    // Only their aggregates wait; they are read again in order.
-    for (const event of failed) {
-      this.queue.drop(event.aggregateId);
-      this.readLater(event.aggregateId);
-    }
+    this.options.onRefused(failed);
+    // Only their aggregates wait: the sweep reads them again, in order.
+    for (const event of failed) this.queue.drop(event.aggregateId);
     if (failed.length === events.length) await this.backOff();
   }
 
@@ -263,10 +273,18 @@ export class Relay {
     const owned = await renewPartitions(this.options.database, this.options.replica);
     this.owned = owned;
     this.ownedUntil = started + partitionLeaseMs;
-    this.queue.dropWhere((event) => !owned.has(event.partition));
-    for (const partition of owned.keys()) {
-      if (before.get(partition) !== owned.get(partition)) this.sweepSoon();
-    }
+    const changed = new Set(
+      [...before.keys(), ...owned.keys()].filter((each) => before.get(each) !== owned.get(each)),
+    );
+    if (changed.size === 0) return;
+    this.queue.dropWhere((aggregateId) => changed.has(partitionOf(aggregateId)));
+    this.sweepSoon();
+  }
+
+  private async renewOrWarn(): Promise<void> {
+    await this.renew().catch((error: unknown) => {
+      this.options.logger.warn({ err: error }, 'the outbox partitions could not be renewed');
+    });
   }
 
   private async renewForEver(): Promise<void> {
@@ -274,9 +292,7 @@ export class Relay {
     while (!signal.aborted) {
       await pause(partitionLeaseMs / 3, signal);
       if (signal.aborted) return;
-      await this.renew().catch((error: unknown) => {
-        this.options.logger.warn({ err: error }, 'the outbox partitions could not be renewed');
-      });
+      await this.renewOrWarn();
     }
   }
 
@@ -303,13 +319,11 @@ export class Relay {
   private async sweep(after: OutboxPosition): Promise<OutboxPosition> {
     const partitions = [...this.owned.keys()].filter((partition) => this.owns(partition));
     if (partitions.length === 0 || this.queue.length >= queueMax / 2) return after;
-    const events = await readPending(this.options.database, partitions, after, sweepPage);
+    const { database } = this.options;
+    const { events, next } = await readPending(database, partitions, after, sweepPage);
     this.enqueue(events);
     this.signalWork();
-    const last = events.at(-1);
-    if (last === undefined || events.length < sweepPage) return outboxStart;
-    const { partition, aggregateId, sequence } = last;
-    return { partition, aggregateId, version: sequence };
+    return next;
   }
 
   private async backOff(): Promise<void> {

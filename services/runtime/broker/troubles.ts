@@ -1,12 +1,18 @@
-import { errorClassOf, messageOf, stackHashOf } from '../failure/poison.ts';
+import type { ReceivedEvent } from '../event.ts';
 import type { Undertaker } from '../failure/dead-letter.ts';
+import { type ErrorClass, errorClassOf, messageOf, stackHashOf } from '../failure/poison.ts';
 import { fullJitter } from '../failure/retry.ts';
-import { type DeadLetterReason, type FailedMessage, recordFailure } from '../store/dead-letters.ts';
-import { park } from '../store/parked.ts';
+import {
+  type DeadLetterReason,
+  type FailedMessage,
+  type FailureRecord,
+  recordFailure,
+} from '../store/dead-letters.ts';
+import { type ParkedMessage, type ParkReason, park } from '../store/parked.ts';
 import type { Database } from '../store/pool.ts';
+import type { Logger } from '../telemetry/log.ts';
 import type { Arrived, Troubles } from './consumer.ts';
 import type { Delivery } from './delivery.ts';
-import type { Logger } from '../telemetry/log.ts';
 
 /** Deliveries of a message before it becomes a dead letter; the consumers' `max_deliver`. */
 export const maxDeliver = 5;
@@ -18,7 +24,8 @@ export interface TroubleOptions {
   readonly logger: Pick<Logger, 'warn'>;
   readonly retryBaseMs: number;
   readonly retryMaxMs: number;
-  readonly onParked: (reason: 'orphan' | 'gap') => void;
+  /** Called for each handling that failed. */
+  readonly onFailed: (durable: string, errorClass: ErrorClass) => void;
 }
 
 /**
@@ -27,6 +34,8 @@ export interface TroubleOptions {
  */
 export function troubles(options: TroubleOptions): Troubles {
   const { database, undertaker, logger } = options;
+  /** A failure counts once, however often its filing has to be repeated. */
+  const recorded = new WeakMap<Delivery, FailureRecord>();
 
   const bury = async (
     delivery: Delivery,
@@ -52,15 +61,17 @@ export function troubles(options: TroubleOptions): Troubles {
 
     async failed({ delivery, event }: Arrived, error: unknown) {
       const errorClass = errorClassOf(error);
-      const record = await recordFailure(database, failedMessage(delivery), 1);
+      let record = recorded.get(delivery);
+      if (record === undefined) {
+        record = await recordFailure(database, failedMessage(delivery), 1);
+        recorded.set(delivery, record);
+        options.onFailed(delivery.durable, errorClass);
+      }
       const exhausted = record.failures >= maxDeliver || delivery.deliveries >= maxDeliver;
       if (errorClass === 'permanent' || exhausted) {
         const reason = errorClass === 'permanent' ? 'permanent' : 'retries-exhausted';
-        const shown = {
-          class: errorClass,
-          message: messageOf(error),
-          stackHash: stackHashOf(error),
-        };
+        const [message, stackHash] = [messageOf(error), stackHashOf(error)];
+        const shown = { class: errorClass, message, stackHash };
         await bury(delivery, reason, shown, record.firstFailedAt);
         return;
       }
@@ -73,23 +84,7 @@ export function troubles(options: TroubleOptions): Troubles {
     },
 
     async parked({ delivery, event }: Arrived, reason) {
-      const { logicalId, aggregateId, sequence, type } = event;
-      const source = type.slice(0, type.indexOf('.'));
-      const { deliveries } = delivery;
-      await park(
-        database,
-        {
-          ...failedMessage(delivery),
-          logicalId,
-          aggregateId,
-          sequence,
-          source,
-          reason,
-          deliveries,
-        },
-        Date.now() + parkRetryMs,
-      );
-      options.onParked(reason);
+      await park(database, parkedMessage(delivery, event, reason), Date.now() + parkRetryMs);
       delivery.ack();
     },
 
@@ -100,6 +95,18 @@ export function troubles(options: TroubleOptions): Troubles {
       }
     },
   };
+}
+
+function parkedMessage(
+  delivery: Delivery,
+  event: ReceivedEvent,
+  reason: ParkReason,
+): Omit<ParkedMessage, 'parkedAt'> {
+  const { logicalId, aggregateId, sequence, type } = event;
+  const source = type.slice(0, type.indexOf('.'));
+  const { deliveries } = delivery;
+  const place = { logicalId, aggregateId, sequence, source };
+  return { ...failedMessage(delivery), ...place, reason, deliveries };
 }
 
 function failedMessage(delivery: Delivery): FailedMessage {

@@ -18,7 +18,7 @@ export interface BreakerOptions {
   readonly failureRatio?: number;
   /** @default 0.8 */
   readonly slowRatio?: number;
-  /** How long it stays open after the first trip; doubled by each failed probing. @default 30 000 */
+  /** How long it stays open after a trip; each failed probing doubles it. @default 30 000 */
   readonly openMs?: number;
   /** @default 300 000 */
   readonly openMaxMs?: number;

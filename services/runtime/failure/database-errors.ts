@@ -49,6 +49,11 @@ export function isUnavailable(error: unknown): boolean {
   return failure === 'unavailable' || failure === 'contended';
 }
 
+/** Whether another transaction has inserted a row of this key since it was looked up. */
+export function isLostInsert(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === '23505';
+}
+
 /** Whether a row or a key was held by another transaction for longer than `lock_timeout`. */
 export function isLockTimeout(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === '55P03';

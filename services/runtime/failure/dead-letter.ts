@@ -52,6 +52,7 @@ export class Undertaker {
       serviceVersion: this.options.serviceVersion,
       lastFailedAt: Date.now(),
       ...verdict,
+      message: storable(verdict.message),
     };
     await this.publish(letter);
     await this.options.database.query(insertDeadLetter(letter));
@@ -112,6 +113,11 @@ function asMessage(service: string, letter: DeadLetter): Outgoing {
     headers: lines + kept,
     body: letter.body,
   };
+}
+
+/** PostgreSQL stores neither NUL nor lone surrogates, and the text may quote what it refused. */
+function storable(text: string): string {
+  return text.toWellFormed().replaceAll('\0', '');
 }
 
 /** Header values are one line of printable ASCII. */

@@ -44,7 +44,6 @@ export const failures = {
     status: 422,
     title: 'This Idempotency-Key was used with another request.',
   },
-  'data-refused': { status: 422, title: 'The database refused this data.' },
   'too-many-waiters': { status: 503, title: 'Too many requests wait for an outcome.' },
   overloaded: { status: 503, title: 'The service is overloaded; try again later.' },
   draining: { status: 503, title: 'The service is stopping.' },

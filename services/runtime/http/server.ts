@@ -16,6 +16,8 @@ export interface ApiServerOptions {
   readonly routes: readonly Route[];
   /** The committed document, served at `/openapi.json`. */
   readonly openapi: string;
+  /** Over what every server of ours has. */
+  readonly limits?: Partial<typeof serverLimits>;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly tracing: Tracing;
@@ -54,7 +56,7 @@ export class ApiServer {
     const dispatch = this.makeRouter();
     const serve = (request: IncomingMessage, response: ServerResponse) =>
       dispatch(request, response, (error) => this.unrouted(request, response, error));
-    this.server = createServer(serverLimits, serve);
+    this.server = createServer({ ...serverLimits, ...options.limits }, serve);
     this.server.maxConnections = 10_000;
     this.server.maxHeadersCount = 100;
     this.server.on('clientError', answerUnparsed);
@@ -98,6 +100,7 @@ export class ApiServer {
     const allow = (path: string, ...names: string[]) =>
       methods.set(path, [...(methods.get(path) ?? []), ...names]);
     for (const route of this.options.routes) {
+      // The library types its result as any string.
       const verb = route.method.toLowerCase() as Lowercase<Route['method']>;
       router[verb](route.path, (request, response) => this.start(route, request, response));
       allow(route.path, ...(route.method === 'GET' ? ['GET', 'HEAD'] : [route.method]));

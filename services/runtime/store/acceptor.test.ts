@@ -16,14 +16,18 @@ beforeEach(() =>
 );
 
 const columns: readonly AcceptColumn<Tally>[] = [
-  { name: 'id', type: 'text', encode: (rows) => textColumn(rows.map(({ order }) => order.id)) },
+  { name: 'id', type: 'text', encode: (rows) => textColumn(rows.map(({ entity }) => entity.id)) },
   { name: 'version', type: 'int', encode: (rows) => intColumn(rows.map(() => 1)) },
   {
     name: 'total',
     type: 'bigint',
-    encode: (rows) => bigintColumn(rows.map(({ order }) => order.total)),
+    encode: (rows) => bigintColumn(rows.map(({ entity }) => entity.total)),
   },
-  { name: 'note', type: 'text', encode: (rows) => textColumn(rows.map(({ order }) => order.note)) },
+  {
+    name: 'note',
+    type: 'text',
+    encode: (rows) => textColumn(rows.map(({ entity }) => entity.note)),
+  },
 ];
 
 function given(database: Database = store.database) {
@@ -92,7 +96,13 @@ test('a batch with used and new keys stores the new ones and answers each', asyn
   committed.length = 0;
   const keys = ['a', 'b', 'c', 'd', 'e'];
   const outcomes = await Promise.all(keys.map((key) => acceptor.accept(acceptance(key))));
-  expect(outcomes.map(({ kind }) => kind)).toEqual(['used', 'accepted', 'used', 'accepted', 'used']);
+  expect(outcomes.map(({ kind }) => kind)).toEqual([
+    'used',
+    'accepted',
+    'used',
+    'accepted',
+    'used',
+  ]);
   expect(committed).toHaveLength(2);
   expect(await counts()).toEqual(all(5));
 });

@@ -7,8 +7,8 @@ import {
   isUsedKey,
   keyName,
   keyParameters,
-  selectKeys,
   type StoredReply,
+  selectKeys,
   type UsedKey,
   usedKeysByName,
 } from './idempotency.ts';
@@ -32,7 +32,7 @@ export type AcceptOutcome =
 export interface AcceptColumn<Entity> {
   readonly name: string;
   readonly type: string;
-  readonly encode: (accepted: readonly { order: Entity; cause: Cause }[]) => Buffer;
+  readonly encode: (accepted: readonly { entity: Entity; cause: Cause }[]) => Buffer;
 }
 
 export interface AcceptorOptions<Entity> {
@@ -113,7 +113,7 @@ export class Acceptor<Entity> {
   }
 
   private statement(items: readonly Acceptance<Entity>[]): Statement {
-    const accepted = items.map(({ entity, cause }) => ({ order: entity, cause }));
+    const accepted = items.map(({ entity, cause }) => ({ entity, cause }));
     return {
       name: `accept-${this.options.table}`,
       text: this.text,

@@ -29,9 +29,11 @@ export class Chores {
       // Replicas that started together spread out.
       await pause(chore.everyMs * (0.75 + Math.random() / 2), signal);
       if (signal.aborted) return;
-      await chore.run(signal).catch((error: unknown) => {
+      try {
+        await chore.run(signal);
+      } catch (error) {
         if (!isUnavailable(error)) logger.warn({ err: error, chore: chore.name }, 'chore failed');
-      });
+      }
     }
   }
 }

@@ -105,10 +105,13 @@ test('the extremes of int4 and int8 are kept, and what is beyond is refused', as
   expect(await readBack('bigint', bigintColumn(large))).toEqual(large);
 });
 
-test.each([Number.NaN, Number.POSITIVE_INFINITY, 0.5])('a number that is none is refused: %s', (bad) => {
-  expect(() => intColumn([bad])).toThrow('out of range');
-  expect(() => bigintColumn([bad])).toThrow('out of range');
-});
+test.each([Number.NaN, Number.POSITIVE_INFINITY, 0.5])(
+  'a number that is none is refused: %s',
+  (bad) => {
+    expect(() => intColumn([bad])).toThrow('out of range');
+    expect(() => bigintColumn([bad])).toThrow('out of range');
+  },
+);
 
 test('a time that is none is refused', () => {
   expect(() => timeColumn([Number.NaN])).toThrow('out of range');

@@ -1,9 +1,9 @@
+import { step } from '../broker/steps.ts';
 import type { ClaimedEffect, EffectOutcome, EffectRoutine } from '../effect.ts';
 import type { Breaker, BreakerPermit } from '../failure/breaker.ts';
 import { isUnavailable } from '../failure/database-errors.ts';
 import { DeadlineSignals } from '../failure/deadline-signals.ts';
 import { fullJitter, pause } from '../failure/retry.ts';
-import { step } from '../broker/steps.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { BatchWriter } from './batch-writer.ts';
 import { claimDue, claimLeaseMs, countDue, type DueEffect, releaseClaims } from './effects.ts';
@@ -45,7 +45,7 @@ export class EffectRunner<World, Change> {
   private readonly settling: BatchWriter<Work<World, Change>, Verdict>;
   private waiting: { effect: DueEffect; validUntil: number }[] = [];
   private readonly calls = new Set<Promise<void>>();
-  private backlog = true;
+  private backlog = false;
   private claiming: Promise<void> | undefined;
   private readonly stopping = new AbortController();
   private sweeping: Promise<void> | undefined;
@@ -148,10 +148,7 @@ export class EffectRunner<World, Change> {
   }
 
   /** Tries as long as the claim holds; afterwards the result is looked up by whoever claims. */
-  private async settle(
-    effect: DueEffect,
-    decide: Work<World, Change>['decide'],
-  ): Promise<void> {
+  private async settle(effect: DueEffect, decide: Work<World, Change>['decide']): Promise<void> {
     const { aggregateId, cause, claim } = effect;
     const until = performance.now() + claimLeaseMs;
     for (let attempt = 0; performance.now() < until; attempt++) {

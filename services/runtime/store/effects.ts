@@ -88,8 +88,8 @@ export async function claimDue(
   const rows = await database.query<EffectRow>({
     name: 'effects-claim',
     text: `UPDATE effects SET attempts = attempts + 1, due_at = $3
-           WHERE id IN (SELECT id FROM effects WHERE due_at <= $2
-                        ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+           WHERE id = ANY(ARRAY(SELECT id FROM effects WHERE due_at <= $2
+                                ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED))
            RETURNING id, kind, aggregate_id, payload, attempts, created_at, lane,
              correlation_id, causation_id, traceparent`,
     values: [limit, new Date(now), new Date(now + claimLeaseMs)],
@@ -119,10 +119,10 @@ export async function holdClaims(
   const sorted = [...claims].sort((a, b) => (a.id < b.id ? -1 : 1));
   const rows = await tx.query<{ id: string }>({
     name: 'effects-hold',
-    text: `SELECT e.id FROM effects e
-           WHERE e.id = ANY($1::text[]) AND (e.id, e.attempts) IN
-             (SELECT * FROM unnest($1::text[], $2::int[]))
-           ORDER BY e.id FOR UPDATE`,
+    text: `SELECT e.id FROM unnest($1::text[], $2::int[]) AS c(id, attempts)
+           CROSS JOIN LATERAL (
+             SELECT e.id FROM effects e WHERE e.id = c.id AND e.attempts = c.attempts
+             OFFSET 0 FOR UPDATE) e`,
     values: [
       textColumn(sorted.map((claim) => claim.id)),
       intColumn(sorted.map((claim) => claim.attempts)),
@@ -148,7 +148,7 @@ export function postponeEffects(
     name: 'effects-postpone',
     text: `UPDATE effects SET due_at = p.due_at
            FROM unnest($1::text[], $2::timestamptz[]) AS p(id, due_at)
-           WHERE effects.id = p.id`,
+           WHERE effects.id = p.id AND effects.id = ANY($1::text[])`,
     values: [textColumn(rows.map((row) => row.id)), timeColumn(rows.map((row) => row.at))],
   };
 }
@@ -165,7 +165,8 @@ export async function releaseClaims(
     name: 'effects-release',
     text: `UPDATE effects SET attempts = effects.attempts - 1, due_at = p.due_at
            FROM unnest($1::text[], $2::int[], $3::timestamptz[]) AS p(id, attempts, due_at)
-           WHERE effects.id = p.id AND effects.attempts = p.attempts`,
+           WHERE effects.id = p.id AND effects.id = ANY($1::text[])
+             AND effects.attempts = p.attempts`,
     values: [
       textColumn(claims.map((claim) => claim.id)),
       intColumn(claims.map((claim) => claim.attempts)),

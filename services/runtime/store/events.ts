@@ -1,6 +1,6 @@
 import type { Lane } from '@windlass/contracts/service.ts';
-import { type Cause, partitionOf, type RecordedEvent } from '../event.ts';
 import type { Decided } from '../decision.ts';
+import { type Cause, partitionOf, type RecordedEvent } from '../event.ts';
 import { bytesColumn, intColumn, textColumn, timeColumn } from './columns.ts';
 import type { Statement } from './transaction.ts';
 

@@ -47,20 +47,16 @@ export class Housekeeping {
       });
       if (lock?.taken !== true) return { result: false };
       let full = false;
-      for (const [table, key, column, ageMs] of [
-        ['inbox', 'consumer, logical_id', 'received_at', this.retention.inboxMs],
-        ['idempotency', 'scope, key', 'created_at', this.retention.idempotencyMs],
-        [
-          'delivery_failures',
-          'consumer, stream, stream_sequence',
-          'last_failed_at',
-          this.retention.failuresMs,
-        ],
+      for (const [table, column, ageMs] of [
+        ['inbox', 'received_at', this.retention.inboxMs],
+        ['idempotency', 'created_at', this.retention.idempotencyMs],
+        ['delivery_failures', 'last_failed_at', this.retention.failuresMs],
       ] as const) {
+        const expired = `${column} < now() - $1 * interval '1 ms'`;
+        // Looked at twice: a row that was renewed between may have got the place of an old one.
         const deleted = await tx.query<{ one: number }>({
-          text: `DELETE FROM ${table} WHERE (${key}) IN (
-                   SELECT ${key} FROM ${table} WHERE ${column} < now() - $1 * interval '1 ms'
-                   LIMIT $2) RETURNING 1 AS one`,
+          text: `DELETE FROM ${table} WHERE ${expired} AND ctid = ANY(ARRAY(
+                   SELECT ctid FROM ${table} WHERE ${expired} LIMIT $2)) RETURNING 1 AS one`,
           values: [ageMs, rowsPerDelete],
         });
         full ||= deleted.length === rowsPerDelete;

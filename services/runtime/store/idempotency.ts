@@ -3,6 +3,8 @@ import type { Statement } from './transaction.ts';
 
 const uniqueViolation = '23505';
 
+export const idempotencyColumns = 'scope, key, fingerprint, status, body, location';
+
 /** What makes two requests the same one. */
 export interface IdempotencyKey {
   /** Principal, method and route. */
@@ -40,13 +42,16 @@ interface UsedKeyRow {
 export function selectKeys(keys: readonly Pick<IdempotencyKey, 'scope' | 'key'>[]): Statement {
   return {
     name: 'idempotency-select',
-    text: `SELECT scope, key, fingerprint, status, body, location FROM idempotency
-           WHERE (scope, key) IN (SELECT * FROM unnest($1::text[], $2::text[]))`,
+    text: `SELECT i.* FROM unnest($1::text[], $2::text[]) AS k(scope, key)
+           CROSS JOIN LATERAL (
+             SELECT i.scope, i.key, fingerprint, status, body, location FROM idempotency i
+             WHERE i.scope = k.scope AND i.key = k.key OFFSET 0) i`,
     values: [textColumn(keys.map((each) => each.scope)), textColumn(keys.map((each) => each.key))],
   };
 }
 
 export function usedKeysByName(rows: readonly unknown[]): Map<string, UsedKey> {
+  // The columns of `selectKeys`.
   return new Map((rows as readonly UsedKeyRow[]).map((row) => [keyName(row), usedKey(row)]));
 }
 
@@ -74,8 +79,6 @@ export function isUsedKey(error: unknown): boolean {
 /** A key of a Map; the scope has no line break. */
 export const keyName = (each: Pick<IdempotencyKey, 'scope' | 'key'>): string =>
   `${each.scope}\n${each.key}`;
-
-export const idempotencyColumns = 'scope, key, fingerprint, status, body, location';
 
 /** The columns of `idempotencyColumns` as six array parameters. */
 export function keyParameters(

@@ -15,28 +15,25 @@ beforeAll(async () => {
 afterAll(() => store.end());
 beforeEach(() => store.database.query({ text: 'TRUNCATE events, outbox_pending' }));
 
-const append = (...given: RecordedEvent[][]) =>
-  store.database.query(appendEvents(given.flat()));
+const append = (...given: RecordedEvent[][]) => store.database.query(appendEvents(given.flat()));
 
 /** Every page from the start to the end. */
-async function pages(limit: number): Promise<RecordedEvent[][]> {
-  const found: RecordedEvent[][] = [];
-  for (let after = outboxStart; ; ) {
-    const page = await readPending(store.database, everywhere, after, limit);
-    const last = page.at(-1);
-    if (last === undefined) return found;
+async function pages(limit: number): Promise<(readonly RecordedEvent[])[]> {
+  const found: (readonly RecordedEvent[])[] = [];
+  let after = outboxStart;
+  do {
+    const { events: page, next } = await readPending(store.database, everywhere, after, limit);
     found.push(page);
-    const { partition, aggregateId, sequence } = last;
-    after = { partition, aggregateId, version: sequence };
-  }
+    after = next;
+  } while (after !== outboxStart);
+  return found;
 }
 
 test('an event is read as it was appended, byte for byte', async () => {
   const [event] = recorded(events, 'tally', 1);
   const full = { ...event, causationId: 'cause', lane: 'hot' } as RecordedEvent;
   await append([full]);
-  const [read] = await readPending(store.database, everywhere, outboxStart, 10);
-  expect(read).toEqual(full);
+  expect((await pages(10)).flat()).toEqual([full]);
   expect(await readPendingOf(store.database, [full])).toEqual([full]);
 });
 
@@ -68,14 +65,17 @@ test('an aggregate that is longer than a page is read on where the page ended', 
 test('only the partitions that were asked for are read', async () => {
   const ids = Array.from({ length: 40 }, (_, index) => `tally-${index}`);
   await append(...ids.map((id) => recorded(events, id, 1)));
-  const some = await readPending(store.database, [3, 5], outboxStart, 100);
+  const { events: some } = await readPending(store.database, [3, 5], outboxStart, 100);
   expect(some.length).toBeGreaterThan(0);
   expect(some.every(({ partition }) => partition === 3 || partition === 5)).toBe(true);
 });
 
 test('its depth and the age of its oldest row are measured', async () => {
   expect(await measureOutbox(store.database)).toEqual({ rows: 0, oldestAgeMs: 0 });
-  const old = recorded(events, 'tally', 1, 2).map((event) => ({ ...event, time: Date.now() - 5_000 }));
+  const old = recorded(events, 'tally', 1, 2).map((event) => ({
+    ...event,
+    time: Date.now() - 5_000,
+  }));
   await append(old);
   const { rows, oldestAgeMs } = await measureOutbox(store.database);
   expect(rows).toBe(2);

@@ -13,6 +13,21 @@ export interface OutboxPosition {
 export const outboxStart: OutboxPosition = { partition: -1, aggregateId: '', version: 0 };
 
 /**
+ * PostgreSQL's statistics say most of the time that a queue is empty, and for an empty table a
+ * join in the wrong direction looks as cheap as any: then it would read the whole table for each
+ * row. `LATERAL … OFFSET 0` leaves it no choice; so does `= ANY(ARRAY(…))`.
+ */
+const eventOfRow = `CROSS JOIN LATERAL (
+  SELECT * FROM events e WHERE e.aggregate_id = p.aggregate_id AND e.version = p.version OFFSET 0
+) e`;
+
+export interface OutboxPage {
+  readonly events: readonly RecordedEvent[];
+  /** Where the next page begins; `outboxStart` after the last one. */
+  readonly next: OutboxPosition;
+}
+
+/**
  * Pending events of whole partitions, by partition, aggregate and version, page by page. A full
  * page ends between two aggregates: what follows must not be read later without what precedes
  * it, which may have been put back meanwhile.
@@ -22,29 +37,28 @@ export async function readPending(
   partitions: readonly number[],
   after: OutboxPosition,
   limit: number,
-): Promise<RecordedEvent[]> {
+): Promise<OutboxPage> {
   const rows = await database.query<EventRow>({
     name: 'outbox-read',
     text: `SELECT ${eventColumns} FROM (
              SELECT partition, aggregate_id, version FROM outbox_pending
              WHERE partition = ANY($1::int[]) AND (partition, aggregate_id, version) > ($2, $3, $4)
              ORDER BY partition, aggregate_id, version LIMIT $5
-           ) p JOIN events e ON e.aggregate_id = p.aggregate_id AND e.version = p.version
+           ) p ${eventOfRow}
            ORDER BY p.partition, p.aggregate_id, p.version`,
-    values: [
-      intColumn(partitions),
-      after.partition,
-      after.aggregateId,
-      after.version,
-      limit,
-    ],
+    values: [intColumn(partitions), after.partition, after.aggregateId, after.version, limit],
   });
   const events = rows.map(fromRow);
-  return events.length < limit ? events : wholeAggregates(events);
+  if (events.length < limit) return { events, next: outboxStart };
+  const whole = wholeAggregates(events);
+  const last = whole.at(-1);
+  if (last === undefined) return { events, next: outboxStart };
+  const { partition, aggregateId, sequence: version } = last;
+  return { events: whole, next: { partition, aggregateId, version } };
 }
 
 /** Without the last aggregate, unless there is no other. */
-function wholeAggregates(events: RecordedEvent[]): RecordedEvent[] {
+function wholeAggregates(events: readonly RecordedEvent[]): readonly RecordedEvent[] {
   const last = events.at(-1)?.aggregateId;
   const end = events.findLastIndex((event) => event.aggregateId !== last) + 1;
   return end === 0 ? events : events.slice(0, end);
@@ -59,9 +73,10 @@ export async function readPendingOf(
     name: 'outbox-read-aggregates',
     text: `SELECT ${eventColumns}
            FROM unnest($1::int[], $2::text[]) AS a(partition, aggregate_id)
-           JOIN outbox_pending p
-             ON p.partition = a.partition AND p.aggregate_id = a.aggregate_id
-           JOIN events e ON e.aggregate_id = p.aggregate_id AND e.version = p.version
+           CROSS JOIN LATERAL (
+             SELECT o.aggregate_id, o.version FROM outbox_pending o
+             WHERE o.partition = a.partition AND o.aggregate_id = a.aggregate_id OFFSET 0
+           ) p ${eventOfRow}
            ORDER BY p.aggregate_id, p.version`,
     values: [
       intColumn(aggregates.map((each) => each.partition)),
@@ -81,12 +96,16 @@ export async function deletePending(
 ): Promise<void> {
   await database.query({
     name: 'outbox-delete',
-    text: `DELETE FROM outbox_pending p
-           USING unnest($1::int[], $2::text[], $3::int[], $4::bigint[])
-             AS d(partition, aggregate_id, version, epoch)
-           JOIN outbox_partitions o ON o.partition = d.partition AND o.epoch = d.epoch
-           WHERE p.partition = d.partition AND p.aggregate_id = d.aggregate_id
-             AND p.version = d.version`,
+    text: `DELETE FROM outbox_pending WHERE ctid = ANY(ARRAY(
+             SELECT p.ctid FROM unnest($1::int[], $2::text[], $3::int[], $4::bigint[])
+               AS d(partition, aggregate_id, version, epoch)
+             CROSS JOIN LATERAL (
+               SELECT 1 FROM outbox_partitions o
+               WHERE o.partition = d.partition AND o.epoch = d.epoch OFFSET 0) o
+             CROSS JOIN LATERAL (
+               SELECT p.ctid FROM outbox_pending p
+               WHERE p.partition = d.partition AND p.aggregate_id = d.aggregate_id
+                 AND p.version = d.version OFFSET 0) p))`,
     values: [
       intColumn(events.map(({ event }) => event.partition)),
       textColumn(events.map(({ event }) => event.aggregateId)),

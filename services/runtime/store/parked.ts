@@ -74,10 +74,11 @@ export async function takeParked(
   }>({
     name: 'parked-take',
     text: `UPDATE parked SET next_attempt_at = $3
-           WHERE (consumer, logical_id) IN (
-             SELECT consumer, logical_id FROM parked WHERE next_attempt_at <= $2
-             ORDER BY next_attempt_at LIMIT $1 FOR UPDATE SKIP LOCKED)
-           RETURNING *`,
+           WHERE ctid = ANY(ARRAY(
+             SELECT ctid FROM parked WHERE next_attempt_at <= $2
+             ORDER BY next_attempt_at, sequence LIMIT $1 FOR UPDATE SKIP LOCKED))
+           RETURNING consumer, logical_id, source, aggregate_id, sequence, reason, stream,
+             stream_sequence, subject, headers, body, deliveries, parked_at`,
     values: [limit, new Date(now), new Date(retryAt)],
   });
   return rows
@@ -106,7 +107,8 @@ export async function hastenParked(
 ): Promise<void> {
   await database.query({
     name: 'parked-hasten',
-    text: `UPDATE parked SET next_attempt_at = now()
+    // Not now(): the process that takes it may have a clock that is behind this one.
+    text: `UPDATE parked SET next_attempt_at = '-infinity'
            WHERE aggregate_id = ANY($1) AND reason = 'gap'`,
     values: [[...aggregateIds]],
   });

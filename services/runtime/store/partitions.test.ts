@@ -39,16 +39,19 @@ test.each([
   [2, [8, 8]],
   [3, [4, 6, 6]],
   [5, [0, 4, 4, 4, 4]],
-])('%d replicas that start at once share all partitions out, each to one', async (count, shares) => {
-  const names = Array.from({ length: count }, (_, index) => `replica-${index}`);
-  let owned: Ownership[] = [];
-  for (let round = 0; round < 4; round++) owned = await Promise.all(names.map(renew));
-  for (let round = 0; round < 2; round++) {
-    for (const [index, name] of names.entries()) owned[index] = await renew(name);
-  }
-  expect(owned.map(({ size }) => size).sort((a, b) => a - b)).toEqual(shares);
-  expect(union(owned)).toBe(partitionCount);
-});
+])(
+  '%d replicas that start at once share all partitions out, each to one',
+  async (count, shares) => {
+    const names = Array.from({ length: count }, (_, index) => `replica-${index}`);
+    let owned: Ownership[] = [];
+    for (let round = 0; round < 4; round++) owned = await Promise.all(names.map(renew));
+    for (let round = 0; round < 2; round++) {
+      for (const [index, name] of names.entries()) owned[index] = await renew(name);
+    }
+    expect(owned.map(({ size }) => size).sort((a, b) => a - b)).toEqual(shares);
+    expect(union(owned)).toBe(partitionCount);
+  },
+);
 
 test('a replica that dies leaves its partitions to the others when its leases end', async () => {
   await renew('a');
@@ -89,7 +92,7 @@ test('an owner of the past cannot take events off, the present one can', async (
   await kill('a');
   const present = await renew('b');
   const pending = async () =>
-    (await readPending(store.database, [event.partition], outboxStart, 10)).length;
+    (await readPending(store.database, [event.partition], outboxStart, 10)).events.length;
   await deletePending(store.database, [{ event, epoch: past.get(event.partition) ?? 0 }]);
   expect(await pending()).toBe(1);
   await deletePending(store.database, [{ event, epoch: present.get(event.partition) ?? 0 }]);

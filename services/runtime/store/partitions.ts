@@ -42,8 +42,8 @@ export async function renewPartitions(database: Database, replica: string): Prom
         name: 'partitions-take',
         text: `UPDATE outbox_partitions
                SET owner = $1, epoch = epoch + 1, expires_at = now() + $3 * interval '1 ms'
-               WHERE partition IN (SELECT partition FROM outbox_partitions
-                 WHERE expires_at < now() ORDER BY partition LIMIT $2 FOR UPDATE SKIP LOCKED)
+               WHERE partition = ANY(ARRAY(SELECT partition FROM outbox_partitions
+                 WHERE expires_at < now() ORDER BY partition LIMIT $2 FOR UPDATE SKIP LOCKED))
                RETURNING partition, epoch`,
         values: [replica, share - owned.size, partitionLeaseMs],
       });

@@ -69,22 +69,29 @@ describe('a transaction', () => {
 
   test('stores nothing when a statement of its work is refused', async () => {
     const work = database.transact(async (tx) => {
-      await Promise.all([tx.query(insert(20, 1)), tx.query(insert(21, 0)), tx.query(insert(22, 1))]);
+      await Promise.all([
+        tx.query(insert(20, 1)),
+        tx.query(insert(21, 0)),
+        tx.query(insert(22, 1)),
+      ]);
       return { result: undefined };
     });
     await expect(work).rejects.toMatchObject({ code: '23514' });
     expect(await idsOver(20)).toEqual([]);
   });
 
-  test.each([0, 1, 2])('stores nothing when its last statement number %d is refused', async (bad) => {
-    const finish = [0, 1, 2].map((index) => insert(30 + index, index === bad ? 0 : 1));
-    const work = database.transact(async (tx) => {
-      await tx.query(insert(39, 1));
-      return { result: undefined, finish };
-    });
-    await expect(work).rejects.toMatchObject({ code: '23514' });
-    expect(await idsOver(30)).toEqual([]);
-  });
+  test.each([0, 1, 2])(
+    'stores nothing when its last statement number %d is refused',
+    async (bad) => {
+      const finish = [0, 1, 2].map((index) => insert(30 + index, index === bad ? 0 : 1));
+      const work = database.transact(async (tx) => {
+        await tx.query(insert(39, 1));
+        return { result: undefined, finish };
+      });
+      await expect(work).rejects.toMatchObject({ code: '23514' });
+      expect(await idsOver(30)).toEqual([]);
+    },
+  );
 
   test('throws when its work hid a failure, because then COMMIT has rolled back', async () => {
     const work = database.transact(async (tx) => {
@@ -111,7 +118,12 @@ test('amounts in int8 come back as numbers', async () => {
 });
 
 async function failureOf(work: Promise<unknown>): Promise<unknown> {
-  return classify(await work.then(() => undefined, (error: unknown) => error));
+  return classify(
+    await work.then(
+      () => undefined,
+      (error: unknown) => error,
+    ),
+  );
 }
 
 describe('failures of a real server are told apart', () => {
@@ -119,8 +131,16 @@ describe('failures of a real server are told apart', () => {
     ['a broken CHECK', insert(50, 0), 'refused'],
     ['text with NUL', { text: 'SELECT $1::text', values: ['a\0'] }, 'refused'],
     ['a table that is not there', { text: 'SELECT * FROM nothing' }, 'refused'],
-    ['a statement over its time', { text: 'SET statement_timeout = 1; SELECT pg_sleep(1)' }, 'contended'],
-    ['a session that is ended', { text: 'SELECT pg_terminate_backend(pg_backend_pid())' }, 'unavailable'],
+    [
+      'a statement over its time',
+      { text: 'SET statement_timeout = 1; SELECT pg_sleep(1)' },
+      'contended',
+    ],
+    [
+      'a session that is ended',
+      { text: 'SELECT pg_terminate_backend(pg_backend_pid())' },
+      'unavailable',
+    ],
   ])('%s', async (_what, statement, failure) => {
     const own = new Database({ url: server.url('postgres'), max: 1, name: 'test', logger });
     expect(await failureOf(own.query(statement))).toBe(failure);
@@ -131,7 +151,9 @@ describe('failures of a real server are told apart', () => {
     await database.query(insert(60, 1));
     const waiting = database.transact(async (tx) => {
       await tx.query({ text: 'SELECT 1 FROM t WHERE id = 60 FOR UPDATE' });
-      const lock = { text: `SET LOCAL lock_timeout = 20; SELECT 1 FROM t WHERE id = 60 FOR UPDATE` };
+      const lock = {
+        text: `SET LOCAL lock_timeout = 20; SELECT 1 FROM t WHERE id = 60 FOR UPDATE`,
+      };
       const failure = await failureOf(
         database.transact(async (other) => ({ result: await other.query(lock) })),
       );

@@ -107,7 +107,9 @@ export class Database {
       });
       // COMMIT of a transaction in which something failed succeeds and stores nothing.
       if (results.at(-1)?.command !== 'COMMIT') throw new Error('the transaction was rolled back');
-      finish.forEach((statement, index) => statement.committed?.(results[index]?.rows ?? []));
+      for (const [index, statement] of finish.entries()) {
+        statement.committed?.(results[index]?.rows ?? []);
+      }
       return result;
     });
   }
@@ -160,6 +162,7 @@ function asQuery(statement: Statement): pg.QueryConfig {
 }
 
 function rows<Row extends pg.QueryResultRow>(result: pg.QueryResult): Row[] {
+  // What the statement selects is for its caller to say.
   return result.rows as Row[];
 }
 

@@ -7,7 +7,7 @@ import type { Database } from './pool.ts';
 import type { Statement } from './transaction.ts';
 import type { UnitOfWork, Work } from './unit-of-work.ts';
 
-/** At most so many fire in a second, so that an outage's backlog does not fire as one burst. */
+/** About so many of a kind fire in a second, so that an outage's backlog is no one burst. */
 const firesPerSecond = 500;
 const batchMax = 100;
 
@@ -79,7 +79,7 @@ export class Timers<World, Change> {
     const before = Math.min(now, ...limits);
     const rows = before < now ? await this.options.database.query(timer.due(before, limit)) : due;
     for (let index = 0; index < rows.length; index += batchMax) {
-      const works = rows.slice(index, index + batchMax).map((row) => timer.work(row));
+      const works = this.worksOf(timer, rows.slice(index, index + batchMax));
       const results = await writeBisected(works, this.options.unitOfWork.run);
       for (const result of results) {
         if (result.status === 'rejected' && !isUnavailable(result.reason)) {
@@ -87,5 +87,20 @@ export class Timers<World, Change> {
         }
       }
     }
+  }
+
+  /** A row that makes no work is left out: it must not hold up those after it. */
+  private worksOf(
+    timer: Timer<World, Change>,
+    rows: readonly QueryResultRow[],
+  ): Work<World, Change>[] {
+    return rows.flatMap((row) => {
+      try {
+        return [timer.work(row)];
+      } catch (error) {
+        this.options.logger.warn({ err: error, timer: timer.name }, 'a deadline is not understood');
+        return [];
+      }
+    });
   }
 }

@@ -58,9 +58,9 @@ const throws: Input['decide'] = () => {
 
 const totals = async () =>
   Object.fromEntries(
-    (
-      await store.database.query<Tally>({ text: 'SELECT id, total FROM tallies ORDER BY id' })
-    ).map(({ id, total }) => [id, total]),
+    (await store.database.query<Tally>({ text: 'SELECT id, total FROM tallies ORDER BY id' })).map(
+      ({ id, total }) => [id, total],
+    ),
   );
 const versions = async (id: string) =>
   (
@@ -216,7 +216,9 @@ describe('the place of an event in its aggregate', () => {
       ordering === 'monotonic'
         ? ['decided', 'decided', 'stale', 'decided', 'stale']
         : ['decided', 'gap', 'decided', 'gap'];
-    expect(await verdicts(...sequences.map((sequence) => at(sequence, ordering)))).toEqual(expected);
+    expect(await verdicts(...sequences.map((sequence) => at(sequence, ordering)))).toEqual(
+      expected,
+    );
     await store.database.query({ text: 'TRUNCATE inbox, positions' });
     const single = [];
     for (const sequence of sequences) single.push(...(await verdicts(at(sequence, ordering))));
@@ -323,8 +325,7 @@ describe('an effect', () => {
     received(inboxId, 'a', {
       decide: (world) => ({ decision: add(world, 'a', 1, { effects }) }),
     });
-  const rows = () =>
-    store.database.query({ text: 'SELECT id, attempts FROM effects ORDER BY id' });
+  const rows = () => store.database.query({ text: 'SELECT id, attempts FROM effects ORDER BY id' });
 
   test('is claimed from the start as far as there is room, unless it is for later', async () => {
     const { verdicts, committed } = given({ capacity: 2 });

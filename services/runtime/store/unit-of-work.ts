@@ -2,11 +2,12 @@ import type { QueryResultRow } from 'pg';
 import type { Decision, Model, NewEffect, SettledAggregate } from '../decision.ts';
 import type { EffectFate } from '../effect.ts';
 import type { Cause, RecordedEvent } from '../event.ts';
+import { isLostInsert } from '../failure/database-errors.ts';
 import type { Settled } from './batch-writer.ts';
 import {
   type Claim,
-  deleteEffects,
   type DueEffect,
+  deleteEffects,
   holdClaims,
   insertEffects,
   postponeEffects,
@@ -15,10 +16,9 @@ import { appendEvents, record } from './events.ts';
 import {
   type IdempotencyKey,
   insertKeys,
-  isUsedKey,
   keyName,
-  selectKeys,
   type StoredReply,
+  selectKeys,
   type UsedKey,
   usedKeysByName,
 } from './idempotency.ts';
@@ -122,8 +122,8 @@ export class UnitOfWork<World, Change> {
     try {
       return await this.attempt(works);
     } catch (error) {
-      // Another replica stored one of the keys after they were looked up; now it is found.
-      if (isUsedKey(error)) return await this.attempt(works);
+      // Another replica stored a key or a row after it was looked up; now it is found.
+      if (isLostInsert(error)) return await this.attempt(works);
       throw error;
     }
   };
@@ -241,7 +241,9 @@ export class UnitOfWork<World, Change> {
       if (fate === undefined || fate.next === 'done') batch.done.push(work.claim.id);
       else batch.postponed.push({ id: work.claim.id, at: fate.at });
     }
-    return reply === undefined ? plainVerdicts[decision.outcome] : { kind: decision.outcome, reply };
+    return reply === undefined
+      ? plainVerdicts[decision.outcome]
+      : { kind: decision.outcome, reply };
   }
 
   private addEffect(
@@ -345,10 +347,7 @@ function causeOfEffects(cause: Cause, events: readonly RecordedEvent[]): Cause {
   return last === undefined ? cause : { ...cause, causationId: last.id };
 }
 
-function sortedSet<Item>(
-  items: readonly Item[],
-  of: (item: Item) => string | undefined,
-): string[] {
+function sortedSet<Item>(items: readonly Item[], of: (item: Item) => string | undefined): string[] {
   const found = new Set<string>();
   for (const item of items) {
     const value = of(item);

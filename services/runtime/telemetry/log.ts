@@ -17,7 +17,7 @@ export interface LogOptions {
   readonly destination?: DestinationStream;
 }
 
-/** One expression over the finished line finds them at any depth, at a tenth of pino's redaction. */
+/** One expression over the finished line finds them at any depth, for a tenth of redaction. */
 const secretMembers = new RegExp(
   '("(?:(?:proxy-?)?authorization|(?:set-)?cookie|password|passphrase|secret|token|jwt|seed|' +
     'creds|credentials)":)(?:"(?:[^"\\\\]|\\\\.)*"|\\[[^\\]]*\\])',
@@ -47,10 +47,24 @@ export function createLogger(options: LogOptions): Logger {
 /** Lines wait for at most this long, so that a busy process writes many of them at once. */
 const batching = { sync: false, minLength: 8_192, periodicFlush: 100 };
 
+/**
+ * Lines are handed over as bytes: text that waits would be measured again, and so copied, with
+ * every line that is added to it.
+ */
+function batched(options: { readonly fd: number } | { readonly dest: string; mkdir: true }) {
+  const output = pino.destination({ ...options, ...batching, contentMode: 'buffer' });
+  return {
+    // The type says text; in this mode bytes are what it takes.
+    write: (line: string) => void output.write(Buffer.from(line) as unknown as string),
+    flush: (done?: (error?: Error) => void) => output.flush(done),
+    flushSync: () => output.flushSync(),
+  };
+}
+
 function destinationOf(file: string | undefined): DestinationStream {
-  const output = pino.destination({ fd: 1, ...batching });
+  const output = batched({ fd: 1 });
   if (file === undefined) return output;
-  const appended = pino.destination({ dest: file, mkdir: true, ...batching });
+  const appended = batched({ dest: file, mkdir: true });
   // Levels are filtered by the logger; a stream of its own level would drop debug lines.
   return multistream([
     { stream: output, level: 'trace' },

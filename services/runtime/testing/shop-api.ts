@@ -1,3 +1,4 @@
+import type { ServerOptions } from 'node:http';
 import { connect } from 'node:net';
 import { InMemorySpanExporter } from '@opentelemetry/sdk-trace-base';
 import { currency, id, line, text } from '@windlass/contracts/fields.ts';
@@ -96,8 +97,9 @@ export const metrics = createMetrics({ service: 'shop', enabled: true });
 export const document = openApiOf({ title: 'shop', version: '1', description: '' }, routes);
 
 /** A server of a small API whose handlers do what a test needs. */
-export function makeServer() {
+export function makeServer(limits: ServerOptions = {}) {
   return new ApiServer({
+    limits,
     routes,
     openapi: document,
     logger: createLogger({
