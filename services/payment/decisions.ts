@@ -50,7 +50,9 @@ export function decided(before: Payment | undefined, step: Step): Decision<Chang
 /** Ids of effects are the provider's idempotency keys, so they never change. */
 export const chargeKey = (orderId: string): string => `charge-${orderId}`;
 export const refundKey = (refundId: string): string => `refund-${refundId}`;
-export const cancellationKey = (orderId: string): string => `refund-${orderId}-cancel`;
+/** The provider repeats its answer to a key, so what it refused is asked for with another one. */
+export const cancellationKey = (orderId: string, refusals = 0): string =>
+  `refund-${orderId}-cancel${refusals === 0 ? '' : `-${refusals}`}`;
 
 export type ChargePayload = {
   readonly orderId: string;
@@ -62,6 +64,8 @@ export type RefundPayload = {
   readonly amount: number;
   /** Absent when a cancellation repays what is left. */
   readonly refundId?: string;
+  /** How often the provider has refused to repay a cancelled order. */
+  readonly refusals?: number;
 };
 
 const newPayment = (orderId: string, lane: Lane): Payment => ({

@@ -4,6 +4,7 @@ import type { ClaimedEffect, EffectFate } from '@windlass/runtime/effect.ts';
 import { event } from '@windlass/runtime/event.ts';
 import {
   type ChargePayload,
+  cancellationKey,
   decided,
   type RefundPayload,
   refundRefused,
@@ -100,13 +101,33 @@ export function settleRefund(
       : before.refunds.some((each) => each.refundId === refundId && each.state === 'pending');
   if (!isOpen) return { decision: stale, fate: done };
   if (result.outcome === 'refunded') return { decision: refund(before, effect), fate: done };
-  // Money of a cancelled order must go back, so a refusal is no end: it is tried again, rarely,
-  // and the order waits and is seen waiting.
-  if (result.outcome === 'unknown' || refundId === undefined) {
-    return { decision: stale, fate: later(effect, now, timing) };
+  if (result.outcome === 'unknown') return { decision: stale, fate: later(effect, now, timing) };
+  if (refundId === undefined) {
+    return { decision: repayAgain(before, effect, now, timing), fate: done };
   }
   const refused = refundRefused(before, { refundId, amount: effect.payload.amount }, result.reason);
   return { decision: decided(before, settleCancellation(refused)), fate: done };
+}
+
+/**
+ * Money of a cancelled order must go back, so a refusal is no end: it is asked for again, ever
+ * more rarely, and the order waits and is seen waiting.
+ */
+function repayAgain(
+  before: Payment,
+  { payload }: ClaimedEffect<RefundPayload>,
+  now: number,
+  timing: Timing,
+): Decision<Change> {
+  const { orderId } = payload;
+  const refusals = (payload.refusals ?? 0) + 1;
+  const again = {
+    id: cancellationKey(orderId, refusals),
+    kind: 'refund',
+    payload: { ...payload, refusals },
+    notBefore: nextLookup(refusals, now, timing),
+  };
+  return decided(before, { payment: before, effects: [again] });
 }
 
 function refund(before: Payment, effect: ClaimedEffect<RefundPayload>): Decision<Change> {

@@ -204,15 +204,19 @@ describe('a cancellation', () => {
     ],
   ])('%s', check);
 
-  test('never gives up repaying', () => {
-    const after = when([
-      reserved(),
-      captured,
-      cancelled,
-      repay({ outcome: 'refused', reason: 'x' }, 100),
+  test('never gives up repaying, with another key after each refusal', () => {
+    const refusal = repay({ outcome: 'refused', reason: 'x' }, 100);
+    const { effects, fate, types } = when([reserved(), captured, cancelled, refusal]);
+    expect(types).toBe('');
+    expect(fate).toEqual({ next: 'done' });
+    expect(effects).toEqual([
+      {
+        id: 'refund-o1-cancel-1',
+        kind: 'refund',
+        payload: { orderId: 'o1', amount: 100, refusals: 1 },
+        notBefore: now + 10_000,
+      },
     ]);
-    expect(after.outcome).toBe('stale');
-    expect(after.fate).toEqual({ next: 'retry', at: now + 5_000 });
   });
 });
 

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { expectAllSettled } from './invariants.ts';
 import type { Shop } from './shop.ts';
-import { Stack } from './stack.ts';
+import { Stack, until } from './stack.ts';
 
 let stack: Stack;
 let shop: Shop;
@@ -16,7 +16,7 @@ afterEach(async () => {
   await shop.faults({});
   await expectAllSettled(stack);
 }, 60_000);
-afterAll(() => stack.stop(), 30_000);
+afterAll(() => stack?.stop(), 30_000);
 
 const place = () => shop.place([{ sku, quantity: 2, unitPrice: 500 }]);
 
@@ -58,6 +58,18 @@ test('cancels a reserved order while it is being charged, and gives the money ba
   expect((await other.cancel(id)).status).toBe(202);
   await shop.reaches(id, 'CANCELLED');
   expect(await entriesOf(id)).toEqual(['captured', 'refunded']);
+});
+
+test('gives the money back with another key when the provider has refused to', async () => {
+  await shop.faults({ slowMs: 700, refuseRefundPercent: 100 });
+  const id = await place();
+  await shop.reaches(id, 'RESERVED');
+  expect((await other.cancel(id)).status).toBe(202);
+  await until('it is refused', async () => (await entriesOf(id)).includes('refused'));
+  await shop.faults({});
+  await shop.reaches(id, 'CANCELLED');
+  const entries = await entriesOf(id);
+  expect(entries.filter((status) => status !== 'refused')).toEqual(['captured', 'refunded']);
 });
 
 test('cancels an order whose payment is unknown, and gives back what turns out captured', async () => {

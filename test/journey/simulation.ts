@@ -158,9 +158,8 @@ export class Simulation {
     const settle = (result: Parameters<typeof settleRefund>[1]) =>
       settleRefund(effect, result, this.payments, this.now, payment.defaultTiming);
     if (this.chance(troubles)) return settle({ outcome: 'unknown' });
-    const { orderId, amount, refundId } = effect.payload;
-    const isMade = refundId === undefined || this.chance(0.7);
-    const known = this.refunds.get(effect.id) ?? { orderId, amount, done: isMade };
+    const { orderId, amount } = effect.payload;
+    const known = this.refunds.get(effect.id) ?? { orderId, amount, done: this.chance(0.7) };
     this.refunds.set(effect.id, known);
     if (this.chance(troubles)) return settle({ outcome: 'unknown' });
     return settle(
