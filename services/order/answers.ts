@@ -23,10 +23,6 @@ export const released: Answered<unknown> = (order, _, now, timing) =>
     ? stale
     : record(order, facts.withReservation(order.facts, 'released'), now, timing);
 
-/** News only if the confirmation, which told inventory to commit, is not recorded yet. */
-export const committed: Answered<unknown> = (order, _, now, timing) =>
-  record(order, facts.withReservation(order.facts, 'committed'), now, timing);
-
 /** Sold, but not in stock any more: the money goes back, also when it partly did already. */
 export const commitFailed: Answered<unknown> = (order, _, now, timing) => {
   const known = facts.withReservation(order.facts, 'expired');
@@ -44,7 +40,10 @@ export const expired: Answered<unknown> = (order, _, now, timing) => {
   return recordCancel(order, known, { reason: 'hold-expired' }, now, timing);
 };
 
-/** Confirms the order. Inventory then commits, or answers `commit-failed`. */
+/**
+ * Confirms the order, and with it the sale: inventory commits because of it, or answers
+ * `commit-failed`. That it did commit is no news and not consumed.
+ */
 export const captured: Answered<{ readonly amount: number }> = (order, data, now, timing) => {
   const known = facts.withCaptured(order.facts, data.amount);
   const isConfirmed = known.decision === 'proceed';

@@ -25,7 +25,6 @@ const on =
 const reserved = on(answers.reserved, {});
 const rejected = on(answers.rejected, {});
 const released = on(answers.released, {});
-const committed = on(answers.committed, {});
 const commitFailed = on(answers.commitFailed, {});
 const expired = on(answers.expired, {});
 const captured = on(answers.captured, { amount: 100 });
@@ -80,7 +79,6 @@ test.each<Row>([
   ['is REJECTED when stock is missing', [rejected], 'orders.progressed', 'REJECTED'],
   ['is confirmed when it is paid', [reserved, captured], 'orders.confirmed', 'CONFIRMED'],
   ['knows that what is paid was held', [captured, reserved], 'stale', 'CONFIRMED'],
-  ['has nothing to say when sold', [captured, committed], 'stale', 'CONFIRMED'],
   ['is cancelled when declined', [reserved, declined], 'orders.cancelled', 'CANCELLING'],
   ['is cancelled when its hold ends unpaid', [reserved, expired], 'orders.cancelled', 'CANCELLING'],
   ['leaves a paid expired hold to inventory', [captured, expired], 'stale', 'CONFIRMED'],
@@ -272,8 +270,8 @@ describe('deadlines', () => {
 });
 
 const complete: Readonly<Record<string, readonly Input[]>> = {
-  sold: [reserved, captured, committed],
-  'sold after an unknown payment': [reserved, unknown, captured, committed],
+  sold: [reserved, captured],
+  'sold after an unknown payment': [reserved, unknown, captured],
   rejected: [rejected],
 };
 const afterCancel: Readonly<Record<string, readonly Input[]>> = {

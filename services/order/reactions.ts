@@ -23,7 +23,6 @@ export function reactions(
     'inventory.reserved': on(answers.reserved),
     'inventory.rejected': on(answers.rejected),
     'inventory.released': on(answers.released),
-    'inventory.committed': on(answers.committed),
     'inventory.commit-failed': on(answers.commitFailed),
     'inventory.expired': on(answers.expired),
     'payments.captured': on(answers.captured),

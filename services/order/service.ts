@@ -12,7 +12,6 @@ export const service = defineService({
     inventory.reserved,
     inventory.rejected,
     inventory.released,
-    inventory.committed,
     inventory.commitFailed,
     inventory.expired,
     payments.captured,
