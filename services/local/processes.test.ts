@@ -30,6 +30,7 @@ async function start(keepRunning: boolean, file = bundle): Promise<ServiceProces
   const opsPort = await freePort();
   service = await startService({
     ...{ name: 'probe-1', service: 'probe', bundle: file, port: 1, opsPort, keepRunning },
+    memoryMiB: 128,
     env: { ...process.env, NODE_OPTIONS: '', OPS_PORT: `${opsPort}` },
     onLine: () => {},
     say: (_level, line) => said.push(line),

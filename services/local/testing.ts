@@ -32,9 +32,7 @@ export async function freshDatabase(): Promise<FreshDatabase> {
 async function serverUrl(kind: 'nats' | 'postgres'): Promise<string> {
   const servers = process.env.WINDLASS_TEST_SERVERS;
   if (servers === undefined) {
-    throw new Error(
-      'This test needs servers: run it with jest, and without WINDLASS_UNIT, which leaves them out.',
-    );
+    throw new Error('This test needs servers: run it with jest, and without WINDLASS_UNIT.');
   }
   const answer = await fetch(`${servers}/${kind}/${process.env.JEST_WORKER_ID ?? '1'}`);
   const text = await answer.text();
