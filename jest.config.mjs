@@ -2,7 +2,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** What a test imports when it needs a real server. */
-const serverImports = /@windlass\/local\/(testing|platform|nats-|postgres)|runtime\/testing\/|from '\.\/(stack|shop)\.ts'/;
+const serverImports = new RegExp(
+  '@windlass/local/(testing|platform|nats-|postgres)|/testing/rig\\.ts|' +
+    "from '\\./(stack|shop)\\.ts'",
+);
 const root = import.meta.dirname;
 
 /** `npm run test:unit` leaves out every test that needs a server, and all of test/journey. */

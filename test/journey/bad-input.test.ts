@@ -13,7 +13,7 @@ beforeAll(async () => {
   shop = stack.shops[0];
   sku = await shop.stock(10_000);
 }, 60_000);
-afterAll(() => stack.stop(), 30_000);
+afterAll(() => stack?.stop(), 30_000);
 
 async function ask({ method = 'POST', path = '/v1/orders', body, headers }: BadRequest) {
   const key = { 'idempotency-key': newKey() };

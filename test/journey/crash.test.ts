@@ -25,7 +25,7 @@ beforeAll(async () => {
   const faults = { declinePercent: 10, timeoutAfterChargePercent: 3 };
   load = await Load.start(stack, { perSecond: 25, faults, openMax: 100 });
 }, 60_000);
-afterAll(() => stack.stop(), 30_000);
+afterAll(() => stack?.stop(), 30_000);
 
 let round = 0;
 /** Kills one replica of each worker at the step, the other one the next time, and restarts it. */

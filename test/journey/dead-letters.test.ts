@@ -15,7 +15,7 @@ beforeAll(async () => {
   const inventory = stack.replicas('inventory')[0]?.url ?? '';
   sku = await new Shop('', { inventory, provider: '' }).stock(1_000);
 }, 60_000);
-afterAll(() => stack.stop(), 30_000);
+afterAll(() => stack?.stop(), 30_000);
 
 function eventOf(type: string, id: string, data: object): RecordedEvent {
   return {
@@ -171,7 +171,8 @@ test('keeps an event that came before the one it follows, and applies it then', 
   ]);
   await publish(stack.broker, [asNewMessage(created(id, 3))]);
   await until('it is sold', async () => (await reservation(id)) === 'COMMITTED');
-  expect(await stack.rows('inventory', 'SELECT 1 FROM parked')).toEqual([]);
+  const parked = () => stack.rows('inventory', 'SELECT 1 FROM parked');
+  await until('nothing is parked', async () => (await parked()).length === 0);
 });
 
 const facts = {

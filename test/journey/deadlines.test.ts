@@ -30,7 +30,7 @@ afterEach(async () => {
   await shop.faults({});
   await expectAllSettled(stack);
 });
-afterAll(() => stack.stop(), 30_000);
+afterAll(() => stack?.stop(), 30_000);
 
 const place = () => shop.place([{ sku, quantity: 2, unitPrice: 500 }]);
 const path = ({ history }: View) => history.map(({ status }) => status);

@@ -12,7 +12,7 @@ beforeAll(async () => {
   [shop, other] = stack.shops;
   sku = await shop.stock(1_000);
 }, 60_000);
-afterAll(() => stack.stop(), 30_000);
+afterAll(() => stack?.stop(), 30_000);
 
 const order = (quantity = 1) => orderOf([{ sku, quantity, unitPrice: 100 }]);
 const problem = (type: string) => ({ body: { type: `/problems/${type}` } });

@@ -15,7 +15,7 @@ export interface Expected {
  * the payments, the orders and the stock say. One list of everything that is wrong.
  */
 export async function expectAllSettled(stack: Stack, expected: Expected = {}): Promise<Ledgers> {
-  await stillness(stack, expected.withinMs ?? 60_000);
+  await stillness(stack, expected.withinMs ?? 45_000);
   const ledgers = await readLedgers(stack);
   expect([
     ...orderFaults(ledgers),
