@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -17,7 +18,7 @@ const help = `npm run bench [-- flags]     how fast the platform is, as ratios
   --json FILE         write every figure to FILE
   --only NAME[,NAME]  measure only these: ${sceneNames.join(', ')}
   --quick             short runs, to see that it works; the figures mean little
-  --profile DIR       write a CPU profile of every service to DIR
+  --profile DIR       write CPU profiles of the services at the peak to DIR
   --help              this text
 
 It takes ten minutes and wants the machine for itself: close what else is running. Everything
@@ -97,6 +98,8 @@ async function withBench(setting: Setting, work: (bench: Bench) => Promise<void>
 /** The first signal ends what is under way, a second one kills what does not stop. */
 function abortOnSignals(): { readonly signal: AbortSignal; readonly force: AbortSignal } {
   const [abort, force] = [new AbortController(), new AbortController()];
+  // Every process that is waited for listens to it.
+  for (const { signal } of [abort, force]) setMaxListeners(0, signal);
   const sameRequestMs = 500;
   let askedAt = Number.NEGATIVE_INFINITY;
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {

@@ -12,6 +12,8 @@ export interface Bundles {
   readonly bare: string;
   readonly probe: string;
   readonly sink: string;
+  /** Loaded into services to profile them. */
+  readonly profile: string;
 }
 
 /**
@@ -20,7 +22,7 @@ export interface Bundles {
  */
 export async function buildBundles(directory: string): Promise<Bundles> {
   const here = fileURLToPath(new URL('.', import.meta.url));
-  const names = ['generator', 'bare', 'probe', 'sink'] as const;
+  const names = ['generator', 'bare', 'probe', 'sink', 'profile'] as const;
   await build({
     entryPoints: names.map((name) => ({ in: join(here, name, 'main.ts'), out: name })),
     bundle: true,
@@ -39,5 +41,6 @@ export async function buildBundles(directory: string): Promise<Bundles> {
     bare: bundleOf('bare'),
     probe: bundleOf('probe'),
     sink: bundleOf('sink'),
+    profile: bundleOf('profile'),
   };
 }

@@ -56,23 +56,40 @@ export async function runLoad(
   const result = generator.ask(spec, loadResult);
   // Its failure is seen below; until then it must not count as unhandled.
   result.catch(() => {});
-  await generator.next(loadPhase);
-  const before = await snapshot(all);
-  await onPhase('begin');
-  await Promise.race([generator.next(loadPhase), result]);
-  const after = await snapshot(all);
-  await onPhase('end');
-  const load = await result;
+  try {
+    await generator.next(loadPhase);
+    const before = await snapshot(all);
+    await onPhase('begin');
+    await generator.next(loadPhase);
+    const after = await snapshot(all);
+    await onPhase('end');
+    return judged(bench, name, run, await result, usageBetween(before, after), resident.stop());
+  } catch (error) {
+    // The next run must not begin while this one still sends.
+    await result.catch(() => {});
+    throw error;
+  } finally {
+    resident.stop();
+  }
+}
+
+function judged(
+  bench: Bench,
+  name: string,
+  run: number,
+  load: LoadResult,
+  usage: Usage,
+  memory: Readonly<Record<string, number>>,
+): LoadedRun {
   const generatorMicros = load.cpuMicros / Math.max(1, load.answered);
   const share = load.cpuMicros / 1e6 / load.seconds;
   const valid = generatorMicros <= generatorMaxMicros || share < generatorFreeShare;
-  const usage = usageBetween(before, after);
   bench.say(`${name}: ${lineOf(load, usage, generatorMicros)}${valid ? '' : ' INVALID'}`);
   return {
     load,
     run,
     usage,
-    residentMiB: resident.stop(),
+    residentMiB: memory,
     latency: Histogram.of(load.latency),
     generatorMicros,
     valid,

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { startPlatform } from '@windlass/local/platform.ts';
 import { emptyPostgresData } from '@windlass/local/postgres-directory.ts';
 import type { Platform } from '@windlass/local/running-platform.ts';
@@ -43,7 +44,7 @@ export class Stack {
     const directory = join(bench.directory, options.name);
     await mkdir(directory);
     bench.say(`starting ${options.name}`);
-    const profiled = bench.profiles === undefined ? {} : profiling(bench.profiles, options.name);
+    const postgresData = join(directory, 'postgres');
     const platform = await startPlatform({
       dir: directory,
       ports: 'free',
@@ -52,9 +53,12 @@ export class Stack {
       force: bench.force,
       // When a row was committed, by PostgreSQL's own clock.
       postgresSettings: { track_commit_timestamp: 'on' },
-      env: { ...profiled, ...options.env },
+      env: { ...profiling(bench), ...options.env },
       ...(options.services === undefined ? {} : { services: options.services }),
       ...(options.replicas === undefined ? {} : { replicas: options.replicas }),
+    }).catch(async (error) => {
+      await emptyPostgresData(postgresData);
+      throw error;
     });
     const stack = new Stack(options.name, platform, bench, directory);
     try {
@@ -102,6 +106,12 @@ export class Stack {
     ];
   }
 
+  /** Begins or ends the CPU profiles, where they are wanted. */
+  toggleProfiles(): void {
+    if (this.bench.profiles === undefined) return;
+    for (const process of this.platform.processes) process.kill('SIGUSR2');
+  }
+
   async stop(): Promise<void> {
     await Promise.all([...this.databases.values()].map((database) => database.close()));
     await this.platform.stop();
@@ -126,6 +136,8 @@ export class Stack {
   }
 }
 
-function profiling(directory: string, stack: string): NodeJS.ProcessEnv {
-  return { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${join(directory, stack)}` };
+function profiling({ profiles, bundles }: Bench): NodeJS.ProcessEnv {
+  if (profiles === undefined) return {};
+  const preload = pathToFileURL(bundles.profile).href;
+  return { NODE_OPTIONS: `--import ${preload}`, BENCH_PROFILES: profiles };
 }

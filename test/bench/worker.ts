@@ -29,17 +29,13 @@ export class Worker {
   }
 
   /** Starts a bundle and resolves when it listens to messages. */
-  static async start(
-    name: string,
-    bundle: string,
-    options: { readonly env?: NodeJS.ProcessEnv; readonly execArgv?: readonly string[] } = {},
-  ): Promise<Worker> {
+  static async start(name: string, bundle: string): Promise<Worker> {
     // In a group of its own, so that a Ctrl-C in the terminal reaches the bench alone.
     const child = fork(bundle, [], {
       detached: true,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-      execArgv: [...(options.execArgv ?? [])],
-      env: { ...process.env, ...options.env },
+      // Not those of this process, which transform TypeScript as it is loaded.
+      execArgv: [],
     });
     const worker = new Worker(name, child, child.pid ?? 0);
     await worker.next(readyMessage);

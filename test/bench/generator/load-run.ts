@@ -62,7 +62,7 @@ export class LoadRun implements Listener {
     for (let index = 0; index < spec.connections; index++) {
       this.connections.push(new Connection(spec.port, this));
     }
-    if (spec.mode === 'open') this.tick();
+    if (spec.mode !== 'closed') this.tick();
     await passed(spec.warmMs);
     this.latency.reset();
     this.refusedLatency.reset();
@@ -133,14 +133,17 @@ export class LoadRun implements Listener {
     if (status !== accepted && this.spec.mode === 'closed') {
       setTimeout(() => this.retry(connection), refusedPauseMs);
     } else this.free(connection, now);
-    if (this.spec.napMs > 0 && !this.napping) {
-      this.napping = true;
-      setImmediate(this.nap);
-    }
+    if (this.spec.mode === 'closed') this.napSoon();
   }
 
   private retry(connection: Connection): void {
     if (connection.ready) this.free(connection, performance.now());
+  }
+
+  private napSoon(): void {
+    if (this.spec.napMs === 0 || this.napping) return;
+    this.napping = true;
+    setImmediate(this.nap);
   }
 
   private nap = (): void => {
@@ -155,7 +158,7 @@ export class LoadRun implements Listener {
     connection.send(this.requests.take(number), intendedAt);
   }
 
-  /** Sends what is due, then sleeps until the next is. */
+  /** Sends what is due, then sleeps: until the next is, or for as long as it is told to. */
   private tick = (): void => {
     if (!this.sending) return;
     const now = performance.now();
@@ -163,9 +166,13 @@ export class LoadRun implements Listener {
       this.due(this.nextAt);
       this.nextAt += (-Math.log(1 - Math.random()) * 1_000) / this.rate;
     }
+    const { precise, napMs } = this.spec;
     const left = this.nextAt - performance.now();
-    if (this.spec.precise && left < spinMs) setImmediate(this.tick);
-    else setTimeout(this.tick, this.spec.precise ? left - spinMs : left);
+    if (napMs > 0) {
+      Atomics.wait(nothing, 0, 0, napMs);
+      setImmediate(this.tick);
+    } else if (precise && left < spinMs) setImmediate(this.tick);
+    else setTimeout(this.tick, precise ? left - spinMs : left);
   };
 
   private due(intendedAt: number): void {
@@ -178,6 +185,7 @@ export class LoadRun implements Listener {
     }
     this.idle = [];
     this.idleFrom = 0;
+    if (this.spec.mode === 'paced') return;
     if (this.waiting.length - this.waitingFrom < waitingMax) this.waiting.push(intendedAt);
     else this.unsent += 1;
   }

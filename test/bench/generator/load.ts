@@ -10,8 +10,10 @@ export const loadSpec = z.object({
    * `closed`: each connection sends its next request when it has the answer.
    * `open`: requests are meant to be sent at random times (Poisson) whatever the answers do;
    * what waits for a connection waits on the clock of its latency.
+   * `paced`: as `open`, but what finds no free connection is left out, so that a rate which is
+   * too high does no more than keep all connections busy.
    */
-  mode: z.enum(['closed', 'open']),
+  mode: z.enum(['closed', 'open', 'paced']),
   connections: z.int(),
   /** Requests a second of an open loop; `rate` messages change it. */
   rate: z.number(),

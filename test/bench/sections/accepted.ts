@@ -22,6 +22,7 @@ export async function measureAccepted(bench: Bench): Promise<void> {
       },
       quietWithinMs: emptyWithinMs,
       counted: false,
+      onPhase: async () => stack.toggleProfiles(),
     });
     const after = await measureHttp(bench);
     const accepted = run.load.accepted / run.load.seconds;

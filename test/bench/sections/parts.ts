@@ -9,7 +9,7 @@ const callers = 64;
 /** The order writer and the relay on their own, each in turns with what it is compared with. */
 export async function measureParts(bench: Bench, wanted: ReadonlySet<string>): Promise<void> {
   const stack = await Stack.start(bench, { name: 'servers', services: [] });
-  const probe = await Worker.start('probe', bench.bundles.probe, profilingOf(bench));
+  const probe = await Worker.start('probe', bench.bundles.probe);
   try {
     if (wanted.has('writer')) await measureWriter(bench, stack, probe);
     if (wanted.has('relay')) await measureRelay(bench, stack, probe);
@@ -17,10 +17,6 @@ export async function measureParts(bench: Bench, wanted: ReadonlySet<string>): P
     await probe.stop();
     await stack.stop();
   }
-}
-
-function profilingOf({ profiles }: Bench): { readonly execArgv?: readonly string[] } {
-  return profiles === undefined ? {} : { execArgv: ['--cpu-prof', `--cpu-prof-dir=${profiles}`] };
 }
 
 async function measureWriter(bench: Bench, stack: Stack, probe: Worker): Promise<void> {

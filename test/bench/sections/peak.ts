@@ -5,7 +5,7 @@ import { type OrderRun, runOrders } from '../order-run.ts';
 import { keepOpen } from '../saturation.ts';
 import type { Stack } from '../stack.ts';
 
-const connections = 64;
+const connections = 128;
 /** Orders under way at a time; the most that is finished with any of them is the peak. */
 const openOrders = [500, 1_000, 2_000];
 /** No latency is judged here, so the generator may look at its connections this rarely. */
@@ -30,6 +30,7 @@ export async function measurePeak(bench: Bench, stack: Stack): Promise<Peak> {
   }
   const events: ReadonlyMap<string, number>[] = [];
   const run = await saturate(bench, stack, 'peak', best.open, warmMs, runMs, async () => {
+    stack.toggleProfiles();
     events.push(await countPublished(publishing(stack)));
   });
   const after = await measureHttp(bench);
@@ -72,7 +73,7 @@ async function saturate(
 ): Promise<OrderRun> {
   const load = {
     port: stack.orderPort(),
-    mode: 'open' as const,
+    mode: 'paced' as const,
     connections,
     rate: open,
     napMs,

@@ -10,6 +10,8 @@ const napMs = 1;
 /** Of the peak: enough for batches, and far from where queues would decide. */
 const shareOfPeak = 0.3;
 const rateWithoutPeak = 400;
+/** Of what is printed and not judged. */
+const printedRounds = 2;
 /** Those that have telemetry. */
 const services = ['order', 'inventory', 'payment'];
 const listening = z.object({ kind: z.literal('listening'), port: z.int() });
@@ -19,7 +21,8 @@ export async function measureTelemetry(bench: Bench, peakPerSecond: number): Pro
   const rate = Number.isNaN(peakPerSecond) ? rateWithoutPeak : shareOfPeak * peakPerSecond;
   const off = await Stack.start(bench, { name: 'telemetry-off', env: { TELEMETRY: 'off' } });
   try {
-    const on = await compare(bench, off, 'telemetry-on', { TELEMETRY: 'on' }, rate);
+    const { rounds } = bench.durations;
+    const on = await compare(bench, off, 'telemetry-on', { TELEMETRY: 'on' }, rate, rounds);
     bench.results.ratios.telemetryCpu = on.ratio;
     const sink = await Worker.start('sink', bench.bundles.sink);
     try {
@@ -29,7 +32,7 @@ export async function measureTelemetry(bench: Bench, peakPerSecond: number): Pro
         TRACE_SAMPLE_RATIO: '1',
         OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
       };
-      const sampled = await compare(bench, off, 'telemetry-sampled', env, rate);
+      const sampled = await compare(bench, off, 'telemetry-sampled', env, rate, printedRounds);
       bench.results.figures.telemetry = { rate, on, sampled };
       bench.say(
         `CPU of the services with telemetry ÷ without: ${on.ratio.toFixed(3)}; ` +
@@ -56,6 +59,7 @@ async function compare(
   name: string,
   env: NodeJS.ProcessEnv,
   rate: number,
+  rounds: number,
 ): Promise<Compared> {
   const on = await Stack.start(bench, { name, env });
   try {
@@ -63,7 +67,7 @@ async function compare(
     // Both are warm before the first round that counts.
     await cpuOf(bench, on, rate, bench.durations.warmMs);
     await cpuOf(bench, off, rate, bench.durations.warmMs);
-    for (let round = 0; round < bench.durations.rounds; round++) {
+    for (let round = 0; round < rounds; round++) {
       // Each goes first as often as the other.
       const turns = [
         async () => withMicros.push(await cpuOf(bench, on, rate)),
