@@ -52,7 +52,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   '.': [],
 };
 /** What a test beside its file may import as well. */
-const testArrows = ['services/contracts/*', 'services/runtime/**', 'services/local/testing.ts'];
+const testArrows = ['services/contracts/*', 'services/runtime/**', 'services/local/*'];
 
 export function mayImport(path: string, target: string): boolean {
   if (dirname(path) === dirname(target)) return true;

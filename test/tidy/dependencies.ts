@@ -10,10 +10,9 @@ export interface Dependency {
   readonly users: readonly string[];
 }
 
-export const listed: readonly Dependency[] = tableRows(
-  read('CONTRIBUTING.md'),
-  'Dependencies',
-).map(([name = '', why = '', users = '']) => ({ name, why, users: users.split(', ') }));
+export const listed: readonly Dependency[] = tableRows(read('CONTRIBUTING.md'), 'Dependencies').map(
+  ([name = '', why = '', users = '']) => ({ name, why, users: users.split(', ') }),
+);
 
 const versions = z.record(z.string(), z.string());
 const description = z.object({
@@ -64,9 +63,9 @@ export function idleUsers(
 /** Types belong to the package of that name; other packages are loaded as peers. */
 function isLoadedBy(name: string, user: string): boolean {
   if (name === `@types/${user}`) return true;
-  const peers = z.object({ peerDependencies: versions }).safeParse(
-    JSON.parse(read(`node_modules/${user}/package.json`)),
-  );
+  const peers = z
+    .object({ peerDependencies: versions })
+    .safeParse(JSON.parse(read(`node_modules/${user}/package.json`)));
   return peers.data?.peerDependencies[name] !== undefined;
 }
 

@@ -4,7 +4,7 @@ import { basename, extname } from 'node:path';
 const vague = ['util', 'utils', 'helper', 'helpers', 'common', 'shared', 'misc', 'types'];
 const banned = new Set([...vague, 'constants', 'manager', 'impl', 'lib', 'stuff']);
 /** A document of this name tells what somebody did or will do, not what is true. */
-const temporary = /(^|-)(plan|plans|notes?|reports?|roadmap|summary|draft|status|changes?)(-|$)/;
+const temporary = /(^|-)(plan|plans|notes?|reports?|roadmap|summary|draft)(-|$)/;
 /** Names that others have chosen. */
 const given = new Set(['README', 'ARCHITECTURE', 'CONTRIBUTING', 'LICENSE', 'Dockerfile', 'Chart']);
 

@@ -7,7 +7,8 @@ const bannedEndings = /(Impl|Manager|Helper|Util)s?$/;
 const unfinished = new RegExp(`\\b(${['TO' + 'DO', 'FIX' + 'ME', 'X' + 'XX'].join('|')})\\b`);
 const suppressed = /@ts-(ignore|nocheck|expect-error)|eslint-disable|biome-ignore/;
 /** Everything that the environment decides is read here; the rest is given it. */
-const readersOfEnvironment = /^(services\/runtime\/config\.ts$|services\/local\/|test\/)/;
+const readersOfEnvironment =
+  /^(services\/runtime\/config\.ts$|services\/local\/|test\/|jest\.config)/;
 
 export interface Import {
   /** A path in the repository, or the name of a package or built-in module. */
