@@ -9,7 +9,7 @@ export const service = defineService({
   consumes: [],
   publishes: [],
   calls: [],
-  resources: { cpuMillis: 250, memoryMiB: 128 },
+  resources: { cpuMillis: 250, memoryMiB: 512 },
   scaling: { replicasMin: 1, replicasMax: 1, lagPerReplica: 1 },
   objectives: { handledWithinSeconds: 1, ratio: 0.99 },
 });

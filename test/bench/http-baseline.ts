@@ -4,7 +4,7 @@ import { runLoad } from './run.ts';
 const name = 'bare HTTP server';
 const connections = 64;
 /** Long enough for many answers at a wake-up, short enough that the server never runs dry. */
-export const closedLoopNapMs = 0.3;
+const closedLoopNapMs = 0.3;
 
 /** Requests a second of the bare server, measured beside what is divided by it. */
 export async function measureHttp(bench: Bench): Promise<number> {

@@ -90,8 +90,9 @@ const endClaims = () =>
   store.database.query({ text: `UPDATE effects SET due_at = now() - interval '1 s'` });
 const insert = (count: number) =>
   store.database.query({
-    text: `INSERT INTO effects SELECT 'a-' || n, 'call', 'a', '{"tally":"a"}', 0, now(), now(),
-             'standard', 'c', NULL, 't' FROM generate_series(0, $1::int - 1) n`,
+    // Its microseconds would make it due later than a clock of milliseconds says.
+    text: `INSERT INTO effects SELECT 'a-' || n, 'call', 'a', '{"tally":"a"}', 0,
+             date_trunc('second', now()), now(), 'standard', 'c', NULL, 't' FROM generate_series(0, $1::int - 1) n`,
     values: [count],
   });
 

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { classify } from '../failure/database-errors.ts';
 import type { Logger } from '../telemetry/log.ts';
+import { CoalescingSocket } from './coalescing-socket.ts';
 import type { Statement, Transaction } from './transaction.ts';
 
 const int8Oid = 20;
@@ -25,6 +26,10 @@ const sessionOptions = [
 ]
   .map((setting) => `-c ${setting}`)
   .join(' ');
+
+/** Prepared like every statement, so that they are held back and sent with their neighbours. */
+const begin = { name: 'begin', text: 'BEGIN' };
+const commit = { name: 'commit', text: 'COMMIT' };
 
 export interface PoolOptions {
   readonly url: string;
@@ -56,6 +61,7 @@ export class Database {
       idleTimeoutMillis: 60_000,
       query_timeout: options.answerTimeoutMs ?? answerTimeoutMs,
       keepAlive: true,
+      stream: () => new CoalescingSocket(),
       pipeline: true,
       options: sessionOptions,
       types: { getTypeParser },
@@ -85,7 +91,7 @@ export class Database {
   ): Promise<Result> {
     const client = await this.connect();
     return await released(client, async () => {
-      const begun = client.query('BEGIN');
+      const begun = client.query(begin);
       begun.catch(ignore);
       const tx: Transaction = {
         query: async (statement) => rows(await client.query(asQuery(statement))),
@@ -100,7 +106,7 @@ export class Database {
       }
       const { result, finish = [] } = done;
       const last = finish.map((statement) => client.query(asQuery(statement)));
-      const settled = await Promise.allSettled([...last, client.query('COMMIT')]);
+      const settled = await Promise.allSettled([...last, client.query(commit)]);
       const results = settled.map((each) => {
         if (each.status === 'rejected') throw each.reason;
         return each.value;
