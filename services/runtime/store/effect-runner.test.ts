@@ -91,8 +91,9 @@ const endClaims = () =>
 const insert = (count: number) =>
   store.database.query({
     // Its microseconds would make it due later than a clock of milliseconds says.
-    text: `INSERT INTO effects SELECT 'a-' || n, 'call', 'a', '{"tally":"a"}', 0,
-             date_trunc('second', now()), now(), 'standard', 'c', NULL, 't' FROM generate_series(0, $1::int - 1) n`,
+    text: `INSERT INTO effects
+           SELECT 'a-' || n, 'call', 'a', '{"tally":"a"}', 0, date_trunc('second', now()), now(),
+             'standard', 'c', NULL, 't' FROM generate_series(0, $1::int - 1) n`,
     values: [count],
   });
 
