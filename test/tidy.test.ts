@@ -156,6 +156,16 @@ describe('imports', () => {
 });
 
 describe('dependencies', () => {
+  test('of every platform stand in the lock, or `npm ci` refuses it', () => {
+    const missing = Object.entries(installed).flatMap(([folder, { optionalDependencies = {} }]) =>
+      Object.keys(optionalDependencies).filter((name) => {
+        const places = [`node_modules/${name}`, `${folder}/node_modules/${name}`];
+        return places.every((place) => installed[place] === undefined);
+      }),
+    );
+    expect(missing).toEqual([]);
+  });
+
   test('are those that CONTRIBUTING.md gives a reason for', () => {
     const [named, present] = both(
       listed.filter(({ why }) => why !== '').map(({ name }) => name),

@@ -30,7 +30,11 @@ export const direct: Readonly<Record<string, string>> = {
 const lock = z.object({
   packages: z.record(
     z.string(),
-    z.object({ resolved: z.string().optional(), hasInstallScript: z.boolean().optional() }),
+    z.object({
+      resolved: z.string().optional(),
+      hasInstallScript: z.boolean().optional(),
+      optionalDependencies: versions.optional(),
+    }),
   ),
 });
 /** Every installed package by its folder. */
