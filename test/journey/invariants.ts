@@ -23,6 +23,7 @@ export async function expectAllSettled(stack: Stack, expected: Expected = {}): P
     ...stockFaults(ledgers),
     ...leftovers(ledgers, expected.deadLetters ?? {}),
     ...(await foldedOrders(stack)),
+    ...crashes(stack),
   ]).toEqual([]);
   return ledgers;
 }
@@ -44,6 +45,15 @@ export async function stillness(stack: Stack, withinMs: number): Promise<void> {
   await until('everything is settled', isStill, withinMs).catch((error: unknown) => {
     throw new Error(`not everything is settled: ${seen}`, { cause: error });
   });
+}
+
+/** A process that ended by itself says so in these words; its other replica may hide it. */
+const lastWords = /^(FATAL ERROR|Node\.js v\d)/;
+
+function crashes(stack: Stack): string[] {
+  return stack.platform.processes.flatMap((each) =>
+    each.lines().flatMap((line) => (lastWords.test(line) ? [`${each.name} crashed: ${line}`] : [])),
+  );
 }
 
 async function unfinished(stack: Stack) {
