@@ -5,6 +5,7 @@ import { appendEvents, record } from '@windlass/runtime/store/events.ts';
 import { migrate } from '@windlass/runtime/store/migrations.ts';
 import { Database } from '@windlass/runtime/store/pool.ts';
 import { runtimeMigrations } from '@windlass/runtime/store/schema.ts';
+import type { Statement } from '@windlass/runtime/store/transaction.ts';
 import { type Change, commit, extendHold, release, reserve, type World } from './inventory.ts';
 import { setStock } from './stock.ts';
 import { migrations, model, selectStock } from './store.ts';
@@ -171,3 +172,32 @@ test('finds the holds that have ended, and who they were for', async () => {
   expect(await database.query(timer.due(later, 9))).toEqual([]);
   expect(await stockOf('a')).toMatchObject({ available: 8, reserved: 1 });
 });
+
+test('does not look at the holds that last when it looks for those that have ended', async () => {
+  const text = `
+    WITH held AS (
+      INSERT INTO reservations
+      SELECT 'o' || n, 'standard', 1, 'HELD', '{a}', '{1}', '2100-01-01'
+      FROM generate_series(1, 2000) AS n
+    )
+    INSERT INTO events
+    SELECT 'o' || n, 1, 'inventory.reserved', 1, 'standard', '2000-01-01', 'c', NULL, 't', '{}'
+    FROM generate_series(1, 2000) AS n`;
+  await database.query({ text });
+  const [timer] = timers;
+  if (timer === undefined) throw new Error('no timer');
+  expect(await blocksRead(timer.due(now, 500))).toBeLessThan(50);
+  await database.query({ text: 'VACUUM ANALYZE' });
+  expect(await blocksRead(timer.due(now, 500))).toBeLessThan(50);
+});
+
+async function blocksRead({ text, values }: Statement): Promise<number> {
+  const explain = { text: `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${text}` };
+  const [row] = await database.query<{ 'QUERY PLAN': { Plan: Record<string, number> }[] }>({
+    ...explain,
+    ...(values === undefined ? {} : { values }),
+  });
+  const { 'Shared Hit Blocks': hit = 0, 'Shared Read Blocks': read = 0 } =
+    row?.['QUERY PLAN'][0]?.Plan ?? {};
+  return hit + read;
+}
