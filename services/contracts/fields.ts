@@ -19,9 +19,10 @@ export const text = (max: number) =>
     .max(max)
     .refine((value) => value.isWellFormed() && !value.includes('\0'), 'must be well-formed text');
 
+export const lineQuantityMax = 10_000;
 export const line = z.object({
   sku: id,
-  quantity: z.int().min(1).max(10_000),
+  quantity: z.int().min(1).max(lineQuantityMax),
   unitPrice: z.int().min(0).max(1_000_000_000),
 });
 /** 100 lines of 10⁴ pieces may be summed per SKU, hence the wider bound inside events. */

@@ -4,10 +4,12 @@ import { z } from 'zod';
 /** Replies are untrusted: longer ones are not read to their end. */
 export const replyBytesMax = 16_384;
 
-const charge = z.discriminatedUnion('status', [
-  z.object({ status: z.literal('captured'), amount: z.int(), currency: z.string() }),
-  z.object({ status: z.literal('declined'), reason: z.string().max(64) }),
-]);
+const charge = z.compile(
+  z.discriminatedUnion('status', [
+    z.object({ status: z.literal('captured'), amount: z.int(), currency: z.string() }),
+    z.object({ status: z.literal('declined'), reason: z.string().max(64) }),
+  ]),
+);
 const refund = z.discriminatedUnion('status', [
   z.object({ status: z.literal('refunded'), amount: z.int() }),
   z.object({ status: z.literal('refused'), reason: z.string().max(64) }),

@@ -9,12 +9,14 @@ const bodyBytesMax = 65_536;
 const reportMax = 1_000;
 
 const key = z.string().regex(/^[A-Za-z0-9_-]{1,255}$/);
-const chargeRequest = z.strictObject({
-  key,
-  orderId: fields.id,
-  amount: fields.amount,
-  currency: fields.currency,
-});
+const chargeRequest = z.compile(
+  z.strictObject({
+    key,
+    orderId: fields.id,
+    amount: fields.amount,
+    currency: fields.currency,
+  }),
+);
 const refundRequest = z.strictObject({ key, chargeKey: key, amount: fields.amount.min(1) });
 
 interface Answer {

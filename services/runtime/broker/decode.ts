@@ -1,5 +1,6 @@
 import type { EventDefinition } from '@windlass/contracts/event.ts';
 import { type Lane, lanes } from '@windlass/contracts/service.ts';
+import { z } from 'zod';
 import type { ReceivedEvent } from '../event.ts';
 import { parseHeaders } from './headers.ts';
 
@@ -24,7 +25,9 @@ const sequenceMax = 2 ** 31 - 1;
 /** Turns messages of the given events into checked events. Total: it never throws. */
 export function decoder(definitions: readonly EventDefinition[]): (message: Encoded) => Decoded {
   const known = new Map(
-    definitions.map((each) => [`${typePrefix}${each.type}.v${each.version}`, each]),
+    definitions.map(({ type, version, key, data }) => {
+      return [`${typePrefix}${type}.v${version}`, { type, key, data: z.compile(data) }];
+    }),
   );
   return (message) => {
     const headers = parseHeaders(message.headers);

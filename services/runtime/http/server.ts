@@ -10,7 +10,7 @@ import { type Exchange, observeExchange } from './exchange.ts';
 import { answerUnparsed, listen, serverLimits } from './listener.ts';
 import { problemReply } from './problem.ts';
 import { CheckedRequest, causeOf, correlationIdOf, type Routed } from './request.ts';
-import type { Reply, Route } from './route.ts';
+import { compiledRoute, type Reply, type Route } from './route.ts';
 
 export interface ApiServerOptions {
   readonly routes: readonly Route[];
@@ -99,7 +99,7 @@ export class ApiServer {
     const methods = new Map<string, string[]>();
     const allow = (path: string, ...names: string[]) =>
       methods.set(path, [...(methods.get(path) ?? []), ...names]);
-    for (const route of this.options.routes) {
+    for (const route of this.options.routes.map(compiledRoute)) {
       // The library types its result as any string.
       const verb = route.method.toLowerCase() as Lowercase<Route['method']>;
       router[verb](route.path, (request, response) => this.start(route, request, response));
