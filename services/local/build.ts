@@ -22,7 +22,8 @@ const banner =
 export async function buildServices(services?: readonly Deployable[]): Promise<void> {
   const wanted = services ?? (await deployables());
   if (wanted.length === 0) return;
-  const making = `dist-${process.pid}`;
+  // Where nobody looks for sources, neither the compiler nor the tests of the tree.
+  const making = `dist/making-${process.pid}`;
   // All folders have the same parent, below which esbuild repeats their names.
   const parent = dirname(wanted[0]?.folder ?? repository);
   const { ok, output } = await run({
