@@ -1,4 +1,4 @@
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -41,9 +41,7 @@ export async function buildServices(services?: readonly Deployable[]): Promise<v
   try {
     if (!ok) throw new Error(`The services cannot be built:\n${output}`);
     for (const { folder, bundle } of wanted) {
-      await mkdir(dirname(bundle), { recursive: true });
-      const made = join(folder, making, 'main.mjs');
-      await rename(made, bundle);
+      await rename(join(folder, making, 'main.mjs'), bundle);
     }
   } finally {
     for (const { folder } of wanted)

@@ -12,6 +12,7 @@ export interface Replica {
   readonly name: string;
   readonly service: string;
   readonly bundle: string;
+  readonly memoryMiB: number;
   readonly port: number;
   readonly opsPort: number;
 }
@@ -58,7 +59,8 @@ export async function choosePorts(
         number === 1
           ? await choose(`${service.name} (health)`, opsVariable, port + opsOffset)
           : await freePort();
-      chosen.push({ name, service: service.name, bundle, port, opsPort });
+      const { memoryMiB } = service.resources;
+      chosen.push({ name, service: service.name, bundle, memoryMiB, port, opsPort });
     }
   }
   await checkPorts(wanted);

@@ -32,7 +32,7 @@ test('stops what it has started when the start is aborted', async () => {
 }, 60_000);
 
 test('gives replicas ports of their own, and callers the address of the first', async () => {
-  const service = { name: 'order-desk', port: 18_080 };
+  const service = { name: 'order-desk', port: 18_080, resources: { memoryMiB: 64 } };
   const bundle = 'main.mjs';
   const deployable = { bundle, folder: '', service } as unknown as Parameters<
     typeof choosePorts

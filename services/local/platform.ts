@@ -78,8 +78,6 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       running.processes.push(
         await startService({
           ...replica,
-          memoryMiB:
-            services.find(({ name }) => name === replica.service)?.resources.memoryMiB ?? 192,
           env,
           keepRunning,
           say,
