@@ -83,8 +83,8 @@ export class ServiceProcess<Consumes extends readonly EventDefinition[], World, 
       onFiled: (letter) => this.observer.deadLetter(letter),
     });
     const reactor = new Reactor(unitOfWork, this.parts.reactions, telemetry.tracing);
-    this.consumer = this.makeConsumer(reactor, undertaker);
     const decode = decoder(definition.consumes);
+    this.consumer = this.makeConsumer(decode, reactor, undertaker);
     this.parking = new Parking({ database, decode, handle: reactor.handle, undertaker, logger });
     this.reaper =
       definition.consumes.length === 0
@@ -182,7 +182,11 @@ export class ServiceProcess<Consumes extends readonly EventDefinition[], World, 
     });
   }
 
-  private makeConsumer(reactor: Reactor<World, Change>, undertaker: Undertaker) {
+  private makeConsumer(
+    decode: ReturnType<typeof decoder>,
+    reactor: Reactor<World, Change>,
+    undertaker: Undertaker,
+  ) {
     const { definition, config, telemetry, database, broker } = this.options;
     const { logger } = telemetry;
     const { retryBaseMs, retryMaxMs } = config.timing;
@@ -190,6 +194,7 @@ export class ServiceProcess<Consumes extends readonly EventDefinition[], World, 
       broker,
       service: definition.name,
       consumes: definition.consumes,
+      decode,
       handle: reactor.handle,
       troubles: troubles({
         ...{ database, undertaker, logger, retryBaseMs, retryMaxMs },

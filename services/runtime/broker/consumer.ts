@@ -9,7 +9,7 @@ import type { Settled } from '../store/batch-writer.ts';
 import type { Verdict } from '../store/unit-of-work.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { Broker } from './connection.ts';
-import { decoder } from './decode.ts';
+import type { Decoded, Encoded } from './decode.ts';
 import type { Delivery } from './delivery.ts';
 import { LaneScheduler } from './lanes.ts';
 import { Puller } from './puller.ts';
@@ -34,6 +34,7 @@ export interface ConsumerOptions {
   readonly broker: Broker;
   readonly service: string;
   readonly consumes: readonly EventDefinition[];
+  readonly decode: (message: Encoded) => Decoded;
   /** Handles events in one transaction: a verdict for each, or throws when it failed. */
   readonly handle: (events: readonly ReceivedEvent[]) => Promise<readonly Settled<Verdict>[]>;
   /** Settles what cannot simply be acked. Rejects when it could not: the message comes again. */
@@ -69,7 +70,6 @@ export class Consumer {
     bulk: new Pacer(),
   };
   private later: NodeJS.Timeout | undefined;
-  private readonly decode: ReturnType<typeof decoder>;
   private readonly stopping = new AbortController();
   private readonly running = new Set<Promise<void>>();
   private readonly pauses = new Set<string>();
@@ -80,7 +80,6 @@ export class Consumer {
 
   constructor(options: ConsumerOptions) {
     this.options = options;
-    this.decode = decoder(options.consumes);
   }
 
   start(): void {
@@ -237,7 +236,7 @@ export class Consumer {
         this.options.onRedelivered(delivery);
         await this.insist(() => this.options.troubles.lastDelivery(delivery));
       }
-      const decoded = this.decode(delivery);
+      const decoded = this.options.decode(delivery);
       if (decoded.ok) arrived.push({ delivery, event: decoded.event });
       else {
         const { reason, message } = decoded;

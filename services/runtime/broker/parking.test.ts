@@ -1,24 +1,14 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { orphan } from '../decision.ts';
-import { ConsumerRig, emptied, totals } from '../testing/consumer-rig.ts';
+import { rigOfEachTest, totals } from '../testing/consumer-rig.ts';
 import { decideByNote } from '../testing/consuming-replica.ts';
-import { freshStore, type Store, until } from '../testing/rig.ts';
+import { until } from '../testing/rig.ts';
 
-let store: Store;
-let rig: ConsumerRig;
-beforeAll(async () => {
-  store = await freshStore();
-}, 60_000);
-afterAll(() => store.end());
-beforeEach(async () => {
-  await emptied(store);
-  rig = await ConsumerRig.start(store);
-});
-afterEach(() => rig.end());
+const at = rigOfEachTest();
 
 const parked = async () =>
   (
-    await store.database.query<{ sequence: number }>({
+    await at.store.database.query<{ sequence: number }>({
       text: 'SELECT sequence FROM parked ORDER BY sequence',
     })
   ).map((row) => row.sequence);
@@ -36,10 +26,10 @@ function inOrder() {
 
 test('what comes before its turn is parked and acked, and uses up no delivery', async () => {
   const { applied, decide } = inOrder();
-  const { handled, redelivered } = await rig.replica({ ordering: 'contiguous', decide });
-  await rig.publish({ id: 'a', sequence: 3 }, { id: 'a', sequence: 2 }, { id: 'b' });
+  const { handled, redelivered } = await at.rig.replica({ ordering: 'contiguous', decide });
+  await at.rig.publish({ id: 'a', sequence: 3 }, { id: 'a', sequence: 2 }, { id: 'b' });
   await until(() => handled.length === 3);
-  await until(() => rig.isDone());
+  await until(() => at.rig.isDone());
   expect(await parked()).toEqual([2, 3]);
   expect(applied).toEqual([1]);
   expect(redelivered).toEqual([]);
@@ -47,41 +37,41 @@ test('what comes before its turn is parked and acked, and uses up no delivery', 
 
 test('what was parked for a gap takes effect once and in order when the gap closes', async () => {
   const { applied, decide } = inOrder();
-  const { handled } = await rig.replica({ ordering: 'contiguous', decide });
-  await rig.publish(...[5, 3, 2, 4].map((sequence) => ({ id: 'a', sequence })));
+  const { handled } = await at.rig.replica({ ordering: 'contiguous', decide });
+  await at.rig.publish(...[5, 3, 2, 4].map((sequence) => ({ id: 'a', sequence })));
   await until(async () => (await parked()).length === 4);
-  await rig.publish({ id: 'a', sequence: 1 });
+  await at.rig.publish({ id: 'a', sequence: 1 });
   await noneParked();
   expect(applied).toEqual([1, 2, 3, 4, 5]);
-  expect(await totals(store)).toEqual({ a: 5 });
+  expect(await totals(at.store)).toEqual({ a: 5 });
   expect(handled.filter(({ kind }) => kind === 'gap')).toHaveLength(4);
 });
 
 test('a gap that closes in another replica frees what waits behind it', async () => {
   const { applied, decide } = inOrder();
-  const first = await rig.replica({ ordering: 'contiguous', decide });
-  await rig.publish({ id: 'a', sequence: 2 });
+  const first = await at.rig.replica({ ordering: 'contiguous', decide });
+  await at.rig.publish({ id: 'a', sequence: 2 });
   await until(async () => (await parked()).length === 1);
   await first.end();
-  await rig.replica({ ordering: 'contiguous', decide });
-  await rig.publish({ id: 'a', sequence: 1 });
+  await at.rig.replica({ ordering: 'contiguous', decide });
+  await at.rig.publish({ id: 'a', sequence: 1 });
   await noneParked();
   expect(applied).toEqual([1, 2]);
 });
 
 test('an event of an unknown aggregate takes effect when the aggregate is known', async () => {
-  const { handled } = await rig.replica({
+  const { handled } = await at.rig.replica({
     decide: (event, tallies, now) =>
       event.sequence > 1 && !tallies.has(event.aggregateId)
         ? orphan
         : decideByNote(event, tallies, now),
   });
-  await rig.publish({ id: 'a', sequence: 2 });
+  await at.rig.publish({ id: 'a', sequence: 2 });
   await until(async () => (await parked()).length === 1);
   expect(handled).toEqual([{ id: 'a.2', kind: 'orphan' }]);
-  await rig.publish({ id: 'a', sequence: 1 });
+  await at.rig.publish({ id: 'a', sequence: 1 });
   await noneParked();
-  expect(await totals(store)).toEqual({ a: 2 });
+  expect(await totals(at.store)).toEqual({ a: 2 });
 }, 20_000);
 
 test.each([
@@ -91,23 +81,23 @@ test.each([
   'a parked event that waited too long becomes a dead letter: %s',
   async (reason, message, options) => {
     // Below 0 each age is too old, also that of an attempt in the millisecond of the parking.
-    const { filed } = await rig.replica({ ...options, parkedMaxMs: -1 });
-    await rig.publish({ id: 'a', sequence: 2 });
+    const { filed } = await at.rig.replica({ ...options, parkedMaxMs: -1 });
+    await at.rig.publish({ id: 'a', sequence: 2 });
     await until(() => filed.length === 1);
     expect(filed).toMatchObject([
-      { reason, message, errorClass: 'blocked', stream: rig.stream, streamSequence: 1 },
+      { reason, message, errorClass: 'blocked', stream: at.rig.stream, streamSequence: 1 },
     ]);
     await noneParked();
   },
 );
 
 test('a parked event whose turn comes and whose handling fails for good is filed at once', async () => {
-  const { filed } = await rig.replica({ ordering: 'contiguous' });
-  await rig.publish({ id: 'a', sequence: 2, note: 'permanent' });
+  const { filed } = await at.rig.replica({ ordering: 'contiguous' });
+  await at.rig.publish({ id: 'a', sequence: 2, note: 'permanent' });
   await until(async () => (await parked()).length === 1);
-  await rig.publish({ id: 'a', sequence: 1 });
+  await at.rig.publish({ id: 'a', sequence: 1 });
   await until(() => filed.length === 1);
   expect(filed).toMatchObject([{ reason: 'permanent', errorClass: 'permanent' }]);
   await noneParked();
-  expect(await totals(store)).toEqual({ a: 1 });
+  expect(await totals(at.store)).toEqual({ a: 1 });
 });

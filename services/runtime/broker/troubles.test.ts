@@ -1,24 +1,14 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { DeadLetter } from '../store/dead-letters.ts';
 import { Database } from '../store/pool.ts';
-import { ConsumerRig, emptied, totals } from '../testing/consumer-rig.ts';
-import { freshStore, quiet, type Store, until } from '../testing/rig.ts';
+import { rigOfEachTest, totals } from '../testing/consumer-rig.ts';
+import { quiet, until } from '../testing/rig.ts';
 import { parseHeaders } from './headers.ts';
 
-let store: Store;
-let rig: ConsumerRig;
-beforeAll(async () => {
-  store = await freshStore();
-}, 60_000);
-afterAll(() => store.end());
-beforeEach(async () => {
-  await emptied(store);
-  rig = await ConsumerRig.start(store);
-});
-afterEach(() => rig.end());
+const at = rigOfEachTest();
 
 const filedRows = () =>
-  store.database.query({
+  at.store.database.query({
     text: `SELECT reason, error_class, message, deliveries, stream, stream_sequence, consumer, body,
              convert_from(headers, 'latin1') AS headers, service_version
            FROM dead_letters ORDER BY stream_sequence`,
@@ -26,8 +16,8 @@ const filedRows = () =>
 
 /** The message of a dead letter, as the stream `DEAD_LETTER` keeps it. */
 async function inStream(lane = 'standard') {
-  const subject = `dead-letter.${rig.service}.${rig.service}-${lane}`;
-  const answer = await rig.ask('STREAM.MSG.GET.DEAD_LETTER', { last_by_subj: subject });
+  const subject = `dead-letter.${at.rig.service}.${at.rig.service}-${lane}`;
+  const answer = await at.rig.ask('STREAM.MSG.GET.DEAD_LETTER', { last_by_subj: subject });
   const { data = '', hdrs } = Object(answer.message);
   if (hdrs === undefined) return undefined;
   const decoded = (text: string) => Buffer.from(text, 'base64');
@@ -36,36 +26,36 @@ async function inStream(lane = 'standard') {
 
 describe('an event whose handling fails permanently', () => {
   test('is filed at its first delivery, and its neighbours take effect', async () => {
-    const { filed, redelivered } = await rig.replica();
-    await rig.publish({ id: 'a' }, { id: 'bad', note: 'permanent' }, { id: 'b' });
-    await until(() => rig.isDone());
-    expect(await totals(store)).toEqual({ a: 1, b: 1 });
+    const { filed, redelivered } = await at.rig.replica();
+    await at.rig.publish({ id: 'a' }, { id: 'bad', note: 'permanent' }, { id: 'b' });
+    await until(() => at.rig.isDone());
+    expect(await totals(at.store)).toEqual({ a: 1, b: 1 });
     expect(filed.map(({ reason }) => reason)).toEqual(['permanent']);
     expect(redelivered).toEqual([]);
   });
 
   test('is kept in stream and table, with its bytes and with why', async () => {
-    await rig.replica();
-    const [sent] = rig.messagesOf({ id: 'bad', note: 'permanent' });
-    await rig.publish({ id: 'bad', note: 'permanent' });
-    await until(() => rig.isDone());
+    await at.rig.replica();
+    const [sent] = at.rig.messagesOf({ id: 'bad', note: 'permanent' });
+    await at.rig.publish({ id: 'bad', note: 'permanent' });
+    await until(() => at.rig.isDone());
     const [row] = await filedRows();
     expect(row).toMatchObject({
       reason: 'permanent',
       error_class: 'permanent',
       message: 'no repetition can mend it',
       deliveries: 1,
-      stream: rig.stream,
+      stream: at.rig.stream,
       stream_sequence: 1,
-      consumer: `${rig.service}-standard`,
+      consumer: `${at.rig.service}-standard`,
       service_version: '1.2.3',
       body: sent?.body,
     });
-    expect(parseHeaders(String(row?.headers)).get('ce-id')).toBe(`${rig.service}.bad.1`);
+    expect(parseHeaders(String(row?.headers)).get('ce-id')).toBe(`${at.rig.service}.bad.1`);
     const kept = await inStream();
     expect(kept?.body).toEqual(sent?.body);
     expect(Object.fromEntries(kept?.headers ?? [])).toMatchObject({
-      'nats-msg-id': `${rig.stream}:1:${rig.service}-standard`,
+      'nats-msg-id': `${at.rig.stream}:1:${at.rig.service}-standard`,
       'windlass-reason': 'permanent',
       'windlass-error': 'no repetition can mend it',
       'windlass-subject': sent?.subject,
@@ -74,26 +64,26 @@ describe('an event whose handling fails permanently', () => {
   });
 
   test('because PostgreSQL refuses its text is told in text that PostgreSQL takes', async () => {
-    const { filed } = await rig.replica();
-    await rig.publish({ id: 'bad', note: 'a\0b' }, { id: 'a' });
-    await until(() => rig.isDone());
-    expect(await totals(store)).toEqual({ a: 1 });
+    const { filed } = await at.rig.replica();
+    await at.rig.publish({ id: 'bad', note: 'a\0b' }, { id: 'a' });
+    await until(() => at.rig.isDone());
+    expect(await totals(at.store)).toEqual({ a: 1 });
     expect(filed).toMatchObject([{ reason: 'permanent', deliveries: 1 }]);
   });
 
   test('stays in its stream until the table has it', async () => {
-    const { filed } = await rig.replica();
-    const other = new Database({ url: store.url, max: 1, name: 'test', logger: quiet });
+    const { filed } = await at.rig.replica();
+    const other = new Database({ url: at.store.url, max: 1, name: 'test', logger: quiet });
     await other.transact(async (tx) => {
       await tx.query({ text: 'LOCK TABLE dead_letters IN ACCESS EXCLUSIVE MODE' });
-      await rig.publish({ id: 'bad', note: 'permanent' });
+      await at.rig.publish({ id: 'bad', note: 'permanent' });
       await until(async () => (await inStream()) !== undefined);
-      expect(await rig.owed()).toEqual({ pending: 0, unacked: 1 });
+      expect(await at.rig.owed()).toEqual({ pending: 0, unacked: 1 });
       expect(filed).toEqual([]);
       return { result: undefined };
     });
     await other.close();
-    await until(() => rig.isDone());
+    await until(() => at.rig.isDone());
     expect(await filedRows()).toHaveLength(1);
   });
 });
@@ -101,7 +91,7 @@ describe('an event whose handling fails permanently', () => {
 describe('an event whose handling fails for the moment', () => {
   test('is tried again after a delay, and then takes effect', async () => {
     let failures = 0;
-    const { redelivered, filed, logger } = await rig.replica({
+    const { redelivered, filed, logger } = await at.rig.replica({
       retryMs: 200,
       before: async () => {},
       decide: ({ data }, tallies) => {
@@ -109,35 +99,35 @@ describe('an event whose handling fails for the moment', () => {
         return { outcome: tallies.has(String(data.tallyId)) ? 'stale' : 'orphan' };
       },
     });
-    await rig.publish({ id: 'a' });
+    await at.rig.publish({ id: 'a' });
     await until(
-      async () => (await store.database.query({ text: 'SELECT 1 FROM parked' })).length > 0,
+      async () => (await at.store.database.query({ text: 'SELECT 1 FROM parked' })).length > 0,
     );
     expect(redelivered).toEqual([2, 3]);
     expect(filed).toEqual([]);
     expect(logger.lines.map(({ fields }) => fields)).toMatchObject([
-      { deliveries: 1, event: `${rig.service}.a.1` },
+      { deliveries: 1, event: `${at.rig.service}.a.1` },
       { deliveries: 2 },
     ]);
   });
 
   test('is filed at the fifth failure and not delivered again', async () => {
-    const { filed, redelivered } = await rig.replica();
-    await rig.publish({ id: 'bad', note: 'transient' }, { id: 'a' });
-    await until(() => rig.isDone());
+    const { filed, redelivered } = await at.rig.replica();
+    await at.rig.publish({ id: 'bad', note: 'transient' }, { id: 'a' });
+    await until(() => at.rig.isDone());
     expect(redelivered).toEqual([2, 3, 4, 5]);
     expect(filed).toMatchObject([
       { reason: 'retries-exhausted', errorClass: 'transient', deliveries: 5 },
     ]);
-    expect(await totals(store)).toEqual({ a: 1 });
+    expect(await totals(at.store)).toEqual({ a: 1 });
   });
 
   test('counts its failures over the replicas that had it', async () => {
-    const replicas = [await rig.replica(), await rig.replica()];
-    await rig.publish({ id: 'bad', note: 'transient' });
-    await until(() => rig.isDone());
+    const replicas = [await at.rig.replica(), await at.rig.replica()];
+    await at.rig.publish({ id: 'bad', note: 'transient' });
+    await until(() => at.rig.isDone());
     const text = 'SELECT failures FROM delivery_failures';
-    expect(await store.database.query({ text })).toEqual([{ failures: 5 }]);
+    expect(await at.store.database.query({ text })).toEqual([{ failures: 5 }]);
     expect(replicas.flatMap(({ filed }): DeadLetter[] => filed)).toHaveLength(1);
   });
 });
@@ -149,23 +139,23 @@ test.each([
 ])(
   'a message with %s is filed at once and costs its neighbours nothing',
   async (_rule, reason, more) => {
-    const { filed } = await rig.replica();
-    const [message] = rig.messagesOf({ id: 'bad' });
+    const { filed } = await at.rig.replica();
+    const [message] = at.rig.messagesOf({ id: 'bad' });
     if (message === undefined) throw new Error('there is no message');
     const headers = message.headers.replace('ce-subject: bad', 'ce-subject: good');
-    await rig.publish({ id: 'a' });
-    await rig.publishRaw({ ...message, headers, ...more });
-    await rig.publish({ id: 'b' });
-    await until(() => rig.isDone());
+    await at.rig.publish({ id: 'a' });
+    await at.rig.publishRaw({ ...message, headers, ...more });
+    await at.rig.publish({ id: 'b' });
+    await until(() => at.rig.isDone());
     expect(filed).toMatchObject([{ reason, deliveries: 1, errorClass: 'permanent' }]);
-    expect(await totals(store)).toEqual({ a: 1, b: 1 });
+    expect(await totals(at.store)).toEqual({ a: 1, b: 1 });
   },
 );
 
 describe('while the database is away', () => {
   /** Ends the sessions of the test's database and hides it; gives how to bring it back. */
   async function takeAway(): Promise<() => Promise<void>> {
-    const url = new URL(store.url);
+    const url = new URL(at.store.url);
     const name = url.pathname.slice(1);
     url.pathname = '/postgres';
     const admin = new Database({ url: url.href, max: 2, name: 'test', logger: quiet });
@@ -182,24 +172,24 @@ describe('while the database is away', () => {
   }
 
   test('events wait in place, no delivery is counted, and all take effect afterwards', async () => {
-    await rig.setAckWait(500);
-    const { redelivered, filed, logger } = await rig.replica({ workingMs: 100 });
-    await rig.publish({ id: 'a' });
-    await until(() => rig.isDone());
+    await at.rig.setAckWait(500);
+    const { redelivered, filed, logger } = await at.rig.replica({ workingMs: 100 });
+    await at.rig.publish({ id: 'a' });
+    await until(() => at.rig.isDone());
     const bringBack = await takeAway();
     try {
-      await rig.publish({ id: 'b' }, { id: 'c' }, { id: 'bad', note: 'permanent' });
+      await at.rig.publish({ id: 'b' }, { id: 'c' }, { id: 'bad', note: 'permanent' });
       const warned = 'a dependency is away, trying in place';
       await until(() => logger.lines.some(({ text }) => text === warned));
       // Longer than ack_wait, in which nothing may happen.
       const since = performance.now();
       await until(() => performance.now() - since > 1_000);
-      expect(await rig.owed()).toEqual({ pending: 0, unacked: 3 });
+      expect(await at.rig.owed()).toEqual({ pending: 0, unacked: 3 });
     } finally {
       await bringBack();
     }
-    await until(() => rig.isDone(), 'the end', 15_000);
-    expect(await totals(store)).toEqual({ a: 1, b: 1, c: 1 });
+    await until(() => at.rig.isDone(), 'the end', 15_000);
+    expect(await totals(at.store)).toEqual({ a: 1, b: 1, c: 1 });
     expect(redelivered).toEqual([]);
     expect(filed).toMatchObject([{ reason: 'permanent', deliveries: 1 }]);
   }, 20_000);

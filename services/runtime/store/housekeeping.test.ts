@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { blockedSessions, holding } from '../testing/held-transaction.ts';
 import { freshStore, quiet, type Store, until } from '../testing/rig.ts';
 import { Housekeeping } from './housekeeping.ts';
 import type { Database } from './pool.ts';
@@ -39,30 +40,9 @@ async function counts(): Promise<number[]> {
   return row === undefined ? [] : [row.inbox, row.keys, row.failures];
 }
 
-/** Sessions that wait for a lock. */
-const blocked = () =>
-  store.database.query<{ pid: number }>({
-    text: `SELECT pid FROM pg_stat_activity
-           WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-  });
-
-/** Holds a row until it is told to end; what it did is then committed. */
-async function holding(text: string): Promise<() => Promise<void>> {
-  let release: () => void = () => undefined;
-  const released = new Promise<void>((resolve) => (release = resolve));
-  let held = false;
-  const done = store.replica(1).transact(async (tx) => {
-    await tx.query({ text });
-    held = true;
-    await released;
-    return { result: undefined };
-  });
-  await until(() => held);
-  return async () => {
-    release();
-    await done;
-  };
-}
+const blocked = () => blockedSessions(store);
+/** Holds what the statement locks, or changes, until it is told to end. */
+const holdingBy = (text: string) => holding(store, (tx) => tx.query({ text }));
 
 test('each table is rid of what is older than its own retention, and of nothing else', async () => {
   for (const ageMs of [-5_000, 0, 5_000, 15_000, 25_000, 35_000]) await insert(ageMs);
@@ -98,31 +78,31 @@ test('a round that one table alone fills says that there may be more', async () 
 
 test('while one replica deletes, another passes at once and deletes nothing', async () => {
   await insert(60_000, 3);
-  const release = await holding('SELECT 1 FROM inbox FOR UPDATE');
+  const end = await holdingBy('SELECT 1 FROM inbox FOR UPDATE');
   const first = given(store.replica()).sweep();
   await until(async () => (await blocked()).length === 1, 'the first replica at the held row');
   // It would wait for the same rows if it went for them.
   expect(await given().sweep()).toBe(false);
   expect(await blocked()).toHaveLength(1);
   expect(await counts()).toEqual([3, 3, 3]);
-  await release();
+  expect(await end('commit')).toBe('committed');
   expect(await first).toBe(false);
   expect(await counts()).toEqual([0, 0, 0]);
 });
 
 test('a replica that dies in a round does not keep the others out', async () => {
   await insert(60_000, 3);
-  const release = await holding('SELECT 1 FROM inbox FOR UPDATE');
+  const end = await holdingBy('SELECT 1 FROM inbox FOR UPDATE');
   const dying = given(store.replica()).sweep();
   const failed = expect(dying).rejects.toThrow();
   await until(async () => (await blocked()).length === 1);
   const [victim] = await blocked();
   await store.database.query({
     text: 'SELECT pg_terminate_backend($1)',
-    values: [victim?.pid],
+    values: [victim],
   });
   await failed;
-  await release();
+  expect(await end('commit')).toBe('committed');
   expect(await counts()).toEqual([3, 3, 3]);
   await given().sweep();
   expect(await counts()).toEqual([0, 0, 0]);
@@ -143,12 +123,12 @@ test('replicas that sweep at the same time delete everything, without an error',
 test('a message that fails again while its record is deleted keeps its count', async () => {
   await insert(60_000);
   await store.database.query({ text: 'TRUNCATE inbox, idempotency' });
-  const release = await holding(
+  const end = await holdingBy(
     'UPDATE delivery_failures SET failures = failures + 1, last_failed_at = now()',
   );
   const sweeping = given(store.replica()).sweep();
   await until(async () => (await blocked()).length === 1);
-  await release();
+  expect(await end('commit')).toBe('committed');
   await sweeping;
   expect(await store.database.query({ text: 'SELECT failures FROM delivery_failures' })).toEqual([
     { failures: 2 },

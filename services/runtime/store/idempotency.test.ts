@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { blockedSessions, holding } from '../testing/held-transaction.ts';
 import { freshStore, type Store, until } from '../testing/rig.ts';
 import {
   type IdempotencyKey,
@@ -46,31 +47,8 @@ const reasonOf = (work: Promise<unknown>) =>
     (error: unknown) => error,
   );
 
-/** A transaction that has stored the rows and then waits to be told how to end. */
-async function holding(rows: readonly Row[]) {
-  let end: (how: 'commit' | 'fail') => void = () => undefined;
-  const told = new Promise<'commit' | 'fail'>((resolve) => (end = resolve));
-  let held = false;
-  const done = store.replica(1).transact(async (tx) => {
-    await tx.query(insertKeys(rows));
-    held = true;
-    if ((await told) === 'fail') throw new Error('failed');
-    return { result: undefined };
-  });
-  const settled = done.catch(() => undefined);
-  await until(() => held);
-  return async (how: 'commit' | 'fail') => {
-    end(how);
-    await settled;
-  };
-}
-const isBlocked = async () =>
-  (
-    await store.database.query({
-      text: `SELECT 1 FROM pg_stat_activity
-             WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-    })
-  ).length === 1;
+const holdingKeys = (rows: readonly Row[]) => holding(store, (tx) => tx.query(insertKeys(rows)));
+const isBlocked = async () => (await blockedSessions(store)).length === 1;
 
 describe('an answer', () => {
   test('is given back byte for byte, with the fingerprint of its request', async () => {
@@ -157,7 +135,7 @@ describe('a key', () => {
 
 describe('two replicas with the same key', () => {
   test('the second waits, and when it is refused the answer of the first is there', async () => {
-    const end = await holding([row('k', { body: 'first' })]);
+    const end = await holdingKeys([row('k', { body: 'first' })]);
     // At the very moment of its refusal another statement must find the key.
     const second = reasonOf(insert([row('k')])).then(async (error) => ({
       isUsed: isUsedKey(error),
@@ -169,7 +147,7 @@ describe('two replicas with the same key', () => {
   });
 
   test('the second stores its own answer when the first fails', async () => {
-    const end = await holding([row('k', { body: 'first' })]);
+    const end = await holdingKeys([row('k', { body: 'first' })]);
     const second = insert([row('k', { body: 'second' })]);
     await until(isBlocked, 'the second replica at the key');
     await end('fail');

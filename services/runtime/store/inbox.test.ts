@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { blockedSessions, holding } from '../testing/held-transaction.ts';
 import { freshStore, type Store, until } from '../testing/rig.ts';
 import { receive, unreceive } from './inbox.ts';
 import type { Database } from './pool.ts';
@@ -23,32 +24,8 @@ function take(
   });
 }
 
-const blocked = async () =>
-  (
-    await store.database.query({
-      text: `SELECT 1 FROM pg_stat_activity
-             WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-    })
-  ).length;
-
-/** A transaction that has noted the ids and then waits to be told how to end. */
-async function holding(ids: readonly string[]) {
-  let end: (how: 'commit' | 'fail') => void = () => undefined;
-  const told = new Promise<'commit' | 'fail'>((resolve) => (end = resolve));
-  let held = false;
-  const done = store.replica(1).transact(async (tx) => {
-    await receive(tx, 'inventory', ids);
-    held = true;
-    if ((await told) === 'fail') throw new Error('failed');
-    return { result: undefined };
-  });
-  const settled = done.catch(() => undefined);
-  await until(() => held);
-  return async (how: 'commit' | 'fail') => {
-    end(how);
-    await settled;
-  };
-}
+const holdingIds = (ids: readonly string[]) =>
+  holding(store, (tx) => receive(tx, 'inventory', ids));
 
 test('an event is new once for each consumer', async () => {
   expect(await take(['a', 'b'])).toEqual(['a', 'b']);
@@ -71,7 +48,7 @@ test('what was taken back is new again, the rest is not, and other consumers kee
 });
 
 test('what a failed transaction noted is new again', async () => {
-  const end = await holding(['a']);
+  const end = await holdingIds(['a']);
   await end('fail');
   expect(await take(['a'])).toEqual(['a']);
 });
@@ -80,15 +57,18 @@ test.each([
   ['commits, and then has nothing to do', 'commit', ['b']],
   ['fails, and then does its work', 'fail', ['a', 'b']],
 ] as const)('a replica with the same event waits until the other %s', async (_, how, expected) => {
-  const end = await holding(['a']);
+  const end = await holdingIds(['a']);
   const second = take(['a', 'b']);
-  await until(async () => (await blocked()) === 1, 'the second replica at the row');
+  await until(
+    async () => (await blockedSessions(store)).length === 1,
+    'the second replica at the row',
+  );
   await end(how);
   expect(await second).toEqual(expected);
 });
 
 test('a replica with other events does not wait', async () => {
-  const end = await holding(['a']);
+  const end = await holdingIds(['a']);
   expect(await take(['b'])).toEqual(['b']);
   expect(await take(['a'], { consumer: 'payment' })).toEqual(['a']);
   await end('commit');

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { blockedSessions, holding } from '../testing/held-transaction.ts';
 import { freshStore, type Store, until } from '../testing/rig.ts';
 import type { Database } from './pool.ts';
 import { lockPositions, type Position, positionKey, savePositions } from './positions.ts';
@@ -36,38 +37,13 @@ const keep = (sequence: number) => sequence;
 const look = (aggregates: readonly Position[], consumer?: string) =>
   move(store.database, aggregates, keep, consumer);
 
-const blocked = async () =>
-  (
-    await store.database.query({
-      text: `SELECT 1 FROM pg_stat_activity
-             WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-    })
-  ).length;
-
-/** A transaction that has locked and then waits to be told how to end. */
-async function holding(aggregates: readonly Position[]) {
-  let end: (how: 'commit' | 'fail') => void = () => undefined;
-  const told = new Promise<'commit' | 'fail'>((resolve) => (end = resolve));
-  let held = false;
-  const done = store.replica(1).transact(async (tx) => {
-    const found = await lockPositions(tx, 'inventory', aggregates);
-    held = true;
-    if ((await told) === 'fail') throw new Error('failed');
+/** Locks the aggregates and moves each by one. */
+const holdingAt = (aggregates: readonly Position[]) =>
+  holding(store, async (tx) => {
+    await lockPositions(tx, 'inventory', aggregates);
     const moved = aggregates.map((each) => ({ ...each, sequence: each.sequence + 1 }));
-    return { result: found, finish: [savePositions('inventory', moved)] };
+    await tx.query(savePositions('inventory', moved));
   });
-  const settled = done.then(
-    () => 'committed',
-    () => 'failed',
-  );
-  await until(() => held);
-  return {
-    end: async (how: 'commit' | 'fail') => {
-      end(how);
-      return await settled;
-    },
-  };
-}
 
 test('a position is 0 before anything was applied and then what was saved last', async () => {
   expect(await look([at('a')])).toEqual(new Map([['orders.a', 0]]));
@@ -102,8 +78,8 @@ test('no aggregate is an empty answer', async () => {
 });
 
 test('a transaction that fails moves nothing and leaves no row', async () => {
-  const holder = await holding([at('a', 5)]);
-  expect(await holder.end('fail')).toBe('failed');
+  const end = await holdingAt([at('a', 5)]);
+  expect(await end('fail')).toBe('failed');
   expect(await store.database.query({ text: 'SELECT 1 FROM positions' })).toEqual([]);
 });
 
@@ -114,27 +90,30 @@ test.each([
   'a replica with the same aggregate waits for the first and goes on from where it %s',
   async (_title, how, expected) => {
     await move(store.database, [at('a')], () => 5);
-    const holder = await holding([at('a', 5)]);
+    const end = await holdingAt([at('a', 5)]);
     const second = look([at('a')]);
-    await until(async () => (await blocked()) === 1, 'the second replica at the lock');
-    await holder.end(how);
+    await until(
+      async () => (await blockedSessions(store)).length === 1,
+      'the second replica at the lock',
+    );
+    await end(how);
     expect(await second).toEqual(new Map([['orders.a', expected]]));
   },
 );
 
 test('replicas that are the first for an aggregate come one after the other, too', async () => {
-  const holder = await holding([at('new')]);
+  const end = await holdingAt([at('new')]);
   const second = look([at('new')]);
-  await until(async () => (await blocked()) === 1);
-  await holder.end('commit');
+  await until(async () => (await blockedSessions(store)).length === 1);
+  await end('commit');
   expect(await second).toEqual(new Map([['orders.new', 1]]));
 });
 
 test('a replica with another aggregate or as another consumer does not wait', async () => {
-  const holder = await holding([at('a')]);
+  const end = await holdingAt([at('a')]);
   expect(await look([at('b')])).toEqual(new Map([['orders.b', 0]]));
   expect(await look([at('a')], 'payment')).toEqual(new Map([['orders.a', 0]]));
-  await holder.end('commit');
+  await end('commit');
 });
 
 test('replicas with the same aggregates in any order never deadlock and lose no step', async () => {

@@ -1,3 +1,4 @@
+import { afterAll, afterEach, beforeAll, beforeEach } from '@jest/globals';
 import type { Lane } from '@windlass/contracts/service.ts';
 import type { Broker } from '../broker/connection.ts';
 import { eventHeaders } from '../broker/headers.ts';
@@ -6,7 +7,7 @@ import { consumerSettings } from '../broker/topology.ts';
 import { subjectOf } from '../event.ts';
 import { record } from '../store/events.ts';
 import { consumingReplica, type Replica, type ReplicaOptions } from './consuming-replica.ts';
-import { connected, freshName, provisioned, type Store } from './rig.ts';
+import { connected, freshName, freshStore, provisioned, type Store } from './rig.ts';
 import { cause, tallyEvents } from './tally.ts';
 
 /** An event that adds to a tally. */
@@ -135,4 +136,38 @@ export async function emptied(store: Store): Promise<void> {
   await store.database.query({
     text: 'TRUNCATE tallies, inbox, positions, parked, delivery_failures, dead_letters',
   });
+}
+
+/** The file's database, emptied before each test, and a rig of the test's own. */
+export interface Fixture {
+  readonly store: Store;
+  readonly rig: ConsumerRig;
+}
+
+/** To be called once, at the top of a test file. What it gives is there while a test runs. */
+export function rigOfEachTest(): Fixture {
+  let store: Store | undefined;
+  let rig: ConsumerRig | undefined;
+  beforeAll(async () => {
+    store = await freshStore();
+  }, 60_000);
+  afterAll(() => store?.end());
+  beforeEach(async () => {
+    await emptied(present(store));
+    rig = await ConsumerRig.start(present(store));
+  });
+  afterEach(() => rig?.end());
+  return {
+    get store() {
+      return present(store);
+    },
+    get rig() {
+      return present(rig);
+    },
+  };
+}
+
+function present<Value>(value: Value | undefined): Value {
+  if (value === undefined) throw new Error('no test runs');
+  return value;
 }

@@ -75,13 +75,14 @@ export async function consumingReplica(
   const tracing = new Tracing({ service, replica: 'test', sampleRatio: 0, enabled: false });
   const reactor = new Reactor(unitOfWork, reactions, tracing);
   const { parkedMaxMs: maxAgeMs, workingMs, retryMs = 20 } = options;
+  const decode = decoder(consumes);
   const parking = new Parking({
-    ...{ database, decode: decoder(consumes), handle: reactor.handle, undertaker, logger },
+    ...{ database, decode, handle: reactor.handle, undertaker, logger },
     ...(maxAgeMs === undefined ? {} : { maxAgeMs }),
   });
   const retry = { retryBaseMs: retryMs, retryMaxMs: retryMs };
   const consumer = new Consumer({
-    ...{ broker, service, consumes, logger },
+    ...{ broker, service, consumes, decode, logger },
     ...(workingMs === undefined ? {} : { workingMs }),
     async handle(events) {
       await options.before?.(events);
