@@ -18,7 +18,7 @@ const help = `npm run bench [-- flags]     how fast the platform is, as ratios
   --json FILE         write every figure to FILE
   --only NAME[,NAME]  measure only these: ${sceneNames.join(', ')}
   --quick             short runs, to see that it works; the figures mean little
-  --profile DIR       write CPU profiles of the services at the peak to DIR
+  --profile DIR       write CPU profiles to DIR, of accepting and of the peak
   --help              this text
 
 It takes ten minutes and wants the machine for itself: close what else is running. Everything

@@ -16,9 +16,9 @@ export interface PullerOptions {
   readonly durable: string;
   /** Messages that may be buffered here or asked for. */
   readonly capacity: number;
-  /** Called when the buffer was empty and is not any more. Must not throw. */
   /** Asks for nothing until it is resumed. */
   readonly paused?: boolean;
+  /** Called when the buffer was empty and is not any more. Must not throw. */
   readonly onArrival: () => void;
   readonly random?: () => number;
 }

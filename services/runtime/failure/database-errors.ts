@@ -51,10 +51,14 @@ export function isUnavailable(error: unknown): boolean {
 
 /** Whether another transaction has inserted a row of this key since it was looked up. */
 export function isLostInsert(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === '23505';
+  return hasState(error, '23505');
 }
 
 /** Whether a row or a key was held by another transaction for longer than `lock_timeout`. */
 export function isLockTimeout(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === '55P03';
+  return hasState(error, '55P03');
+}
+
+function hasState(error: unknown, state: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === state;
 }

@@ -1,7 +1,6 @@
+import { isLostInsert } from '../failure/database-errors.ts';
 import { bytesColumn, intColumn, textColumn } from './columns.ts';
 import type { Statement } from './transaction.ts';
-
-const uniqueViolation = '23505';
 
 export const idempotencyColumns = 'scope, key, fingerprint, status, body, location';
 
@@ -69,8 +68,7 @@ function usedKey(row: UsedKeyRow): UsedKey {
 export function isUsedKey(error: unknown): boolean {
   return (
     error instanceof Error &&
-    'code' in error &&
-    error.code === uniqueViolation &&
+    isLostInsert(error) &&
     'table' in error &&
     error.table === 'idempotency'
   );
