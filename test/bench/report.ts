@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { model, modelTotal } from './model.ts';
 import { ratioNames, ratios, verdictOf, wordOf } from './ratios.ts';
 import type { Results } from './results.ts';
+import { generatorFreeShare, generatorMaxMicros } from './run.ts';
 
 const numbers = z.record(z.string(), z.number());
 const terminal = z.object({
@@ -18,6 +19,13 @@ export function report(results: Results): string {
   const lines = ['', ...ratioLines(results), ''];
   const peak = terminal.safeParse(results.figures.terminal);
   if (peak.success) lines.push(...cpuLines(peak.data), '', ...memoryLines(peak.data), '');
+  if (results.costlyGenerator.size > 0) {
+    const names = [...results.costlyGenerator].join('; ');
+    lines.push(
+      `The generator cost over ${generatorMaxMicros} µs a request, but under ` +
+        `${generatorFreeShare * 100} % of a processor, in: ${names}`,
+    );
+  }
   for (const name of results.invalid) lines.push(`INVALID twice, generator too slow: ${name}`);
   for (const sentence of results.broken) lines.push(`BROKEN: ${sentence}`);
   if (results.broken.length === 0) lines.push('Money and stock were right after every run.');

@@ -14,6 +14,8 @@ export class Results {
   readonly runs: RunRecord[] = [];
   /** Invariants that did not hold, each a sentence. */
   readonly broken: string[] = [];
+  /** Runs that count although the generator cost more for each request than it should. */
+  readonly costlyGenerator = new Set<string>();
   /** Runs that were invalid twice. */
   readonly invalid: string[] = [];
   private runNumber = 0;
@@ -26,6 +28,7 @@ export class Results {
 
   toJSON() {
     const { ratios, figures, runs, broken, invalid } = this;
-    return { ratios, figures, runs, broken, invalid };
+    const costlyGenerator = [...this.costlyGenerator];
+    return { ratios, figures, runs, broken, invalid, costlyGenerator };
   }
 }
