@@ -156,8 +156,9 @@ test.each(Object.entries(unhandleable))(
     expect(Buffer.compare(stored.data, message.body)).toBe(0);
     expect(stored.headers).toContain(`windlass-reason: ${reason}`);
     expect(stored.headers).toContain(`Nats-Msg-Id: ${letter.id}`);
-    await idle();
-    for (const each of neighbours) expect(await reservation(each.aggregateId)).toBe('HELD');
+    for (const { aggregateId } of neighbours) {
+      await until('it is held', async () => (await reservation(aggregateId)) === 'HELD');
+    }
   },
 );
 
@@ -166,9 +167,8 @@ test('keeps an event that came before the one it follows, and applies it then', 
   const confirmed = eventOf(orders.confirmed.type, id, { status: 'CONFIRMED', facts });
   await publish(stack.broker, [asNewMessage({ ...confirmed, id: `orders.${id}.2`, sequence: 2 })]);
   await idle();
-  expect(await stack.rows('inventory', 'SELECT reason FROM parked')).toEqual([
-    { reason: 'orphan' },
-  ]);
+  const text = 'SELECT reason FROM parked';
+  expect(await stack.rows('inventory', text)).toEqual([{ reason: 'orphan' }]);
   await publish(stack.broker, [asNewMessage(created(id, 3))]);
   await until('it is sold', async () => (await reservation(id)) === 'COMMITTED');
   const parked = () => stack.rows('inventory', 'SELECT 1 FROM parked');

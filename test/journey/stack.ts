@@ -15,6 +15,7 @@ import { service as payment } from '@windlass/payment/service.ts';
 import { Broker } from '@windlass/runtime/broker/connection.ts';
 import type { Step } from '@windlass/runtime/broker/steps.ts';
 import { Database } from '@windlass/runtime/store/pool.ts';
+import { owedBy } from '@windlass/runtime/testing/owed.ts';
 import { Shop } from './shop.ts';
 
 /** Generous, because many tests share few processors; nothing waits longer than it must. */
@@ -151,12 +152,15 @@ export class Stack {
     replica?.kill('SIGUSR2');
   }
 
-  /** Asks JetStream; throws with its error. */
-  async jetStream(api: string, body?: object): Promise<Record<string, unknown>> {
+  private readonly ask = async (api: string, body: object): Promise<Record<string, unknown>> => {
     const connection = await this.broker.ready();
-    const request = body === undefined ? '' : JSON.stringify(body);
-    const reply = await connection.request(`$JS.API.${api}`, request, { timeout: 5_000 });
-    const answer = reply.json<Record<string, unknown>>();
+    const request = JSON.stringify(body);
+    return (await connection.request(`$JS.API.${api}`, request, { timeout: 5_000 })).json();
+  };
+
+  /** Asks JetStream; throws with its error. */
+  async jetStream(api: string, body: object = {}): Promise<Record<string, unknown>> {
+    const answer = await this.ask(api, body);
     if (answer.error !== undefined) throw new Error(`${api}: ${JSON.stringify(answer.error)}`);
     return answer;
   }
@@ -177,8 +181,8 @@ export class Stack {
   async unhandled(worker: Worker): Promise<number> {
     const counts = await Promise.all(
       this.durables(worker).map(async ({ stream, durable }) => {
-        const info = await this.jetStream(`CONSUMER.INFO.${stream}.${durable}`);
-        return Number(info.num_pending) + Number(info.num_ack_pending);
+        const { pending, unacked } = await owedBy(this.ask, stream, durable);
+        return pending + unacked;
       }),
     );
     return counts.reduce((sum, count) => sum + count, 0);

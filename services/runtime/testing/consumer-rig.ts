@@ -7,6 +7,7 @@ import { consumerSettings } from '../broker/topology.ts';
 import { subjectOf } from '../event.ts';
 import { record } from '../store/events.ts';
 import { consumingReplica, type Replica, type ReplicaOptions } from './consuming-replica.ts';
+import { type Owed, owedBy } from './owed.ts';
 import { connected, freshName, freshStore, provisioned, type Store } from './rig.ts';
 import { cause, tallyEvents } from './tally.ts';
 
@@ -100,9 +101,9 @@ export class ConsumerRig {
   }
 
   /** What of a lane was not delivered yet, and what was delivered without an answer yet. */
-  async owed(lane: Lane = 'standard'): Promise<{ pending: number; unacked: number }> {
-    const info = await this.ask(`CONSUMER.INFO.${this.stream}.${this.service}-${lane}`);
-    return { pending: Number(info.num_pending), unacked: Number(info.num_ack_pending) };
+  async owed(lane: Lane = 'standard'): Promise<Owed> {
+    const ask = (api: string, body: object) => this.ask(api, body);
+    return await owedBy(ask, this.stream, `${this.service}-${lane}`);
   }
 
   /** Everything of a lane is acknowledged or ended. */
