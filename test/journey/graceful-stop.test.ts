@@ -8,7 +8,11 @@ const graceSeconds = 10;
 
 let stack: Stack;
 beforeAll(async () => {
-  const env = { DRAIN_SECONDS: `${graceSeconds - 2}`, GRACE_SECONDS: `${graceSeconds}` };
+  const env = {
+    ...{ DRAIN_SECONDS: `${graceSeconds - 2}`, GRACE_SECONDS: `${graceSeconds}` },
+    // No slow call of this file may look like a lost one on a busy machine.
+    PROVIDER_TIMEOUT_MS: '6000',
+  };
   // What a replica has received and not begun comes again only when this has passed.
   stack = await Stack.start({ env, ackWaitMs: 5_000 });
 }, 60_000);
@@ -46,7 +50,7 @@ test('finishes the calls that are under way, so that none is unknown', async () 
   const ids = await Promise.all(Array.from({ length: 20 }, () => shop.place([line])));
   await until('calls are under way', async () => {
     const [row] = await stack.rows<{ count: number }>('payment', 'SELECT count(*) FROM effects');
-    return row?.count === ids.length;
+    return Number(row?.count) > 0;
   });
   await Promise.all([roll('payment', 0), roll('payment', 1)]);
   await shop.faults({});

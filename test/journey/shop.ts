@@ -33,6 +33,7 @@ interface Faults {
 
 export const newKey = (): string => randomUUID();
 const requestMs = 40_000;
+const placeAttempts = 10;
 
 /** What a customer, and who runs the shop, can do over HTTP. */
 export class Shop {
@@ -53,11 +54,21 @@ export class Shop {
     return await send(`${this.url}${path}`, 'GET');
   }
 
-  /** Resolves with the id of the accepted order. */
+  /**
+   * Resolves with the id of the accepted order. An overloaded service is asked again with the
+   * same key, as every client is told to do.
+   */
   async place(lines: readonly Line[], more: object = {}): Promise<string> {
-    const answer = await this.post('/v1/orders', orderOf(lines, more));
-    if (answer.status !== 202) throw new Error(`not accepted: ${answer.status} ${answer.text}`);
-    return String(answer.body.orderId);
+    const [order, key] = [orderOf(lines, more), newKey()];
+    for (let attempt = 1; ; attempt++) {
+      const answer = await this.post('/v1/orders', order, key);
+      if (answer.status === 202) return String(answer.body.orderId);
+      if (answer.status !== 503 || attempt === placeAttempts) {
+        throw new Error(`not accepted: ${answer.status} ${answer.text}`);
+      }
+      const seconds = Number(answer.headers.get('retry-after') ?? 1);
+      await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
+    }
   }
 
   async view(orderId: string, wait?: string): Promise<View> {
