@@ -15,8 +15,11 @@ export interface ServiceDefinition<
   readonly name: string;
   /** HTTP port; the ops port (health, metrics) is this plus 1000. */
   readonly port: number;
-  /** Whether other systems send it commands: readiness then does not depend on NATS. */
-  readonly role: 'api' | 'worker' | 'double';
+  /**
+   * `api`: other systems send it commands, so its readiness does not depend on NATS. `double`:
+   * stands in for somebody else's service. `operator`: runs the infrastructure of the others.
+   */
+  readonly role: 'api' | 'worker' | 'double' | 'operator';
   /** Whether it owns a PostgreSQL database of its own name. */
   readonly database: boolean;
   readonly consumes: Consumes;

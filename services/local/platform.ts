@@ -20,7 +20,14 @@ export interface PlatformOptions extends ServerOptions {
   readonly replicas?: Readonly<Record<string, number>>;
   /** Over the environment of every service. */
   readonly env?: NodeJS.ProcessEnv;
-  /** Names of the services to start; all when not said. */
+  /** NATS that somebody else runs, with all streams and consumers in place. */
+  readonly cluster?: {
+    /** Addresses separated by commas. */
+    readonly url: string;
+    /** What a service needs to be let in. */
+    readonly env: (service: string) => NodeJS.ProcessEnv;
+  };
+  /** Names of the services to start; all but operators when not said. */
   readonly services?: readonly string[];
   /** Empties `dir` first. */
   readonly fresh?: boolean;
@@ -51,14 +58,16 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     const building = options.build === false ? Promise.resolve() : buildServices(wanted);
     // Its failure is seen below; until then it must not count as unhandled.
     building.catch(() => {});
-    await running.startServers(ports, info);
-    const natsUrl = running.nats.url;
+    await running.startServers(ports, info, { nats: options.cluster === undefined });
+    const natsUrl = options.cluster?.url ?? running.nats.url;
     const services = wanted.map(({ service }) => service);
     for (const { name, database } of services) {
       if (database) await running.postgres.createDatabase(name);
     }
-    const connection = { servers: natsUrl };
-    await provision({ connection, streams, services, environment: development });
+    if (options.cluster === undefined) {
+      const connection = { servers: natsUrl };
+      await provision({ connection, streams, services, environment: development });
+    }
     await building;
     for (const replica of ports.replicas) {
       options.signal?.throwIfAborted();
@@ -73,6 +82,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
         NATS_URL: natsUrl,
         DATABASE_URL: running.postgres.url(replica.service),
         DATA_DIR: dataDir,
+        ...options.cluster?.env(replica.service),
         ...options.env,
       };
       running.processes.push(
@@ -96,7 +106,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
 
 async function chosen(options: PlatformOptions): Promise<readonly Deployable[]> {
   const all = await deployables();
-  const named = options.services ?? all.map(({ service }) => service.name);
+  const byDefault = all.filter(({ service }) => service.role !== 'operator');
+  const named = options.services ?? byDefault.map(({ service }) => service.name);
   const unknown = named.filter((name) => !all.some(({ service }) => service.name === name));
   if (unknown.length > 0) throw new Error(`There is no service ${unknown.join(' or ')}.`);
   return all.filter(({ service }) => named.includes(service.name));

@@ -66,18 +66,14 @@ export class RunningPlatform implements Platform {
     return this.postgresServer;
   }
 
-  async startServers(ports: PlatformPorts, info: (line: string) => void): Promise<void> {
-    const { onLine = () => {}, offline = false, postgresBinDir } = this.options;
-    const binary = await resolveNatsServer({ offline, say: info });
-    info(`nats-server ${binary.version}, ${binary.how}`);
+  async startServers(
+    ports: PlatformPorts,
+    info: (line: string) => void,
+    wanted: { readonly nats: boolean },
+  ): Promise<void> {
+    const { onLine = () => {}, postgresBinDir } = this.options;
     this.starting = {
-      nats: () =>
-        startNatsServer({
-          binary: binary.path,
-          dataDir: join(this.dir, 'nats'),
-          port: ports.nats,
-          onLine: (line) => onLine('nats', line),
-        }),
+      nats: wanted.nats ? await this.ownNats(ports.nats, info) : notStarted,
       postgres: () =>
         startPostgres({
           dataDir: join(this.dir, 'postgres'),
@@ -89,7 +85,16 @@ export class RunningPlatform implements Platform {
         }),
     };
     await this.restartPostgres();
-    await this.restartNats();
+    if (wanted.nats) await this.restartNats();
+  }
+
+  private async ownNats(port: number, info: (line: string) => void) {
+    const { onLine = () => {}, offline = false } = this.options;
+    const binary = await resolveNatsServer({ offline, say: info });
+    info(`nats-server ${binary.version}, ${binary.how}`);
+    const dataDir = join(this.dir, 'nats');
+    const toNats = (line: string) => onLine('nats', line);
+    return () => startNatsServer({ binary: binary.path, dataDir, port, onLine: toNats });
   }
 
   async restartNats(): Promise<void> {

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { repository } from './directory.ts';
 import { type LineFormat, lineFormatter } from './log-lines.ts';
@@ -10,6 +10,8 @@ const help = `npm start [-- flags]     the whole platform on this machine, witho
 
   --fresh      empty .windlass/ first
   --offline    fetch no program
+  --nats URL   use these servers and the streams on them, and start none
+  --nkeys DIR  let each service in with the nkey in DIR/<service>.nkey
   --json       every line of output as JSON
   --no-color   no colours
   --help       this text
@@ -20,6 +22,8 @@ Ctrl-C stops everything in order, a second one at once.
 const flags = {
   fresh: { type: 'boolean' },
   offline: { type: 'boolean' },
+  nats: { type: 'string' },
+  nkeys: { type: 'string' },
   json: { type: 'boolean' },
   'no-color': { type: 'boolean' },
   help: { type: 'boolean' },
@@ -71,6 +75,7 @@ async function main(): Promise<number> {
       offline: values.offline === true,
       signal: abort.signal,
       force: force.signal,
+      ...clusterOf(values),
       onLine: print,
       say,
     });
@@ -94,6 +99,16 @@ function parsed() {
     const reason = error instanceof Error ? error.message.split('. ')[0] : String(error);
     throw new Error(`${reason}; --help shows the flags.`);
   }
+}
+
+function clusterOf({ nats, nkeys }: { readonly nats?: string; readonly nkeys?: string }) {
+  if (nats === undefined) {
+    if (nkeys === undefined) return {};
+    throw new Error('--nkeys goes with --nats.');
+  }
+  const env = (service: string) =>
+    nkeys === undefined ? {} : { NATS_NKEY: resolve(nkeys, `${service}.nkey`) };
+  return { cluster: { url: nats, env } };
 }
 
 async function introduce(

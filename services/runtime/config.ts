@@ -9,9 +9,9 @@ const hourMs = 3_600_000;
 /** Timers of Node.js take a signed 32-bit number of milliseconds at most. */
 const longestMs = 2 ** 31 - 1;
 
-const text = z.string({ error: 'must be set' });
+export const text = z.string({ error: 'must be set' });
 
-function whole(min: number, max: number) {
+export function whole(min: number, max: number) {
   return text
     .refine((value) => /^\d{1,15}$/.test(value), 'must be a whole number')
     .transform(Number)
@@ -25,8 +25,8 @@ function decimal(min: number, max: number) {
     .refine((value) => value >= min && value <= max, `must lie between ${min} and ${max}`);
 }
 
-const durationMs = whole(1, longestMs);
-const port = whole(0, 65_535);
+export const durationMs = whole(1, longestMs);
+export const port = whole(0, 65_535);
 const flag = z.enum(['true', 'false'], { error: 'must be true or false' });
 
 /** An address with one of these schemes; the value never gets into a message: it has secrets. */
@@ -37,7 +37,7 @@ function address(...schemes: readonly string[]) {
   );
 }
 
-const servers = text
+export const servers = text
   .transform((value) => value.split(',').map((server) => server.trim()))
   .refine(
     (list) => list.every((server) => /^((nats|tls|ws|wss):\/\/)?[^\s/]+\/?$/.test(server)),
@@ -61,6 +61,8 @@ export const environment = z.object({
   DATABASE_POOL_MAX: whole(1, 500).default(8),
   NATS_URL: servers.optional(),
   NATS_CREDS: text.optional(),
+  NATS_NKEY: text.optional(),
+  NATS_CA: text.optional(),
   LOG_LEVEL: z.enum(logLevels, { error: `must be one of ${logLevels.join(', ')}` }).default('info'),
   LOG_FILE: text.optional(),
   TELEMETRY: z.enum(['on', 'off'], { error: 'must be on or off' }).default('on'),
@@ -109,10 +111,8 @@ export function loadConfig(
   service: ServiceDefinition,
   env: Readonly<Record<string, string | undefined>> = process.env,
 ) {
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
-  const parsed = environment.safeParse(given);
-  if (!parsed.success) throw asSentence(service.name, parsed.error);
-  const variables = parsed.data;
+  const given = present(env);
+  const variables = readVariables(service.name, environment, given);
   requireConnections(service, variables);
   const ownPort = variables.PORT ?? service.port;
   const opsPort = variables.OPS_PORT ?? (ownPort === 0 ? 0 : ownPort + 1_000);
@@ -138,7 +138,12 @@ export function loadConfig(
       : undefined,
     /** Present exactly when the service consumes or publishes events. */
     nats: usesNats(service)
-      ? { servers: variables.NATS_URL ?? [], credsFile: variables.NATS_CREDS }
+      ? {
+          servers: variables.NATS_URL ?? [],
+          credsFile: variables.NATS_CREDS,
+          nkeyFile: variables.NATS_NKEY,
+          caFile: variables.NATS_CA,
+        }
       : undefined,
     /** Base URL of each service that this one calls, by the service's name. */
     calls: callsOf(service, given),
@@ -160,6 +165,24 @@ export function loadConfig(
     hotLaneAllowed: variables.HOT_LANE_ALLOWED === 'true',
     timing,
   };
+}
+
+/**
+ * Reads the variables that one deployable has besides those of every service. Empty ones count as
+ * absent; throws as `loadConfig` does.
+ */
+export function readVariables<Schema extends z.ZodObject>(
+  service: string,
+  schema: Schema,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): z.output<Schema> {
+  const parsed = schema.safeParse(present(env));
+  if (!parsed.success) throw asSentence(service, parsed.error);
+  return parsed.data;
+}
+
+function present(env: Readonly<Record<string, string | undefined>>) {
+  return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
 }
 
 function timingOf(variables: Variables) {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { EventDefinition } from '@windlass/contracts/event.ts';
 import { Broker } from './broker/connection.ts';
 import { type Config, loadConfig } from './config.ts';
@@ -48,6 +49,10 @@ export async function runService<Consumes extends readonly EventDefinition[], Wo
   const broker = new Broker({
     servers: config.nats?.servers ?? [],
     ...(config.nats?.credsFile === undefined ? {} : { credsFile: config.nats.credsFile }),
+    ...(config.nats?.nkeyFile === undefined ? {} : { nkeyFile: config.nats.nkeyFile }),
+    ...(config.nats?.caFile === undefined
+      ? {}
+      : { tls: { ca: readFileSync(config.nats.caFile, 'utf8') } }),
     name: definition.name,
     logger,
   });

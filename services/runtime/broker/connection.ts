@@ -1,24 +1,52 @@
-import { readFile } from 'node:fs/promises';
+import { constants, readFileSync } from 'node:fs';
+import { access } from 'node:fs/promises';
 import {
   connect,
   createInbox,
   credsAuthenticator,
   Events,
   type NatsConnection,
+  nkeyAuthenticator,
   type Subscription,
 } from 'nats';
 import { fullJitter, pause } from '../failure/retry.ts';
 import type { Logger } from '../telemetry/log.ts';
+import {
+  authenticatorOf,
+  type ConnectionFailure,
+  type Credentials,
+  connectionFailureOf,
+} from './credentials.ts';
 
 const retryBaseMs = 100;
 const retryMaxMs = 10_000;
 /** A half-open link is noticed after two of these without an answer. */
 const pingIntervalMs = 10_000;
 
+/** PEM texts. A `servername` is what the certificate must name when the address is another. */
+export interface BrokerTls {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly servername?: string;
+  /** TLS before the server's greeting; the server must be configured for it. */
+  readonly handshakeFirst?: boolean;
+}
+
 export interface BrokerOptions {
-  readonly servers: readonly string[];
+  /** A function is asked again at each attempt. */
+  readonly servers: readonly string[] | (() => readonly string[]);
   /** Path of a credentials file; read again at each attempt, so that rotation needs no restart. */
   readonly credsFile?: string;
+  /** Path of a file with an nkey seed, instead of credentials; read again as well. */
+  readonly nkeyFile?: string;
+  /** Asked again at each attempt, as `credsFile` is. */
+  readonly credentials?: () => Promise<Credentials | undefined>;
+  readonly tls?: BrokerTls;
+  /** Other than `_INBOX_<name>`. */
+  readonly inboxPrefix?: string;
+  /** Of one attempt at one server; 20 s by default. */
+  readonly connectTimeoutMs?: number;
   readonly name: string;
   readonly logger: Pick<Logger, 'info' | 'warn'>;
   readonly random?: () => number;
@@ -33,6 +61,7 @@ export class Broker {
   private readonly options: BrokerOptions;
   private connection: NatsConnection | undefined;
   private up = false;
+  private failed: ConnectionFailure | undefined;
   private attempts = 0;
   private stopping = new AbortController();
   private readonly listeners = new Set<(connected: boolean) => void>();
@@ -42,7 +71,7 @@ export class Broker {
   constructor(options: BrokerOptions) {
     this.options = options;
     // Unguessable and of this service alone: permissions name the part before the last dot.
-    this.inboxPrefix = `_INBOX_${options.name}`;
+    this.inboxPrefix = options.inboxPrefix ?? `_INBOX_${options.name}`;
   }
 
   get connected(): boolean {
@@ -63,9 +92,40 @@ export class Broker {
     throw new Error('the NATS connection was closed');
   }
 
+  /**
+   * The connection, or why there is none: at once when the last attempt has failed, otherwise
+   * after `waitMs` at the latest. For a caller that has other work meanwhile.
+   */
+  async readyWithin(waitMs: number): Promise<NatsConnection | ConnectionFailure> {
+    const late: ConnectionFailure = {
+      kind: 'unreachable',
+      message: `not connected within ${waitMs} ms`,
+    };
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      this.wake();
+    }, waitMs);
+    try {
+      while (!this.stopping.signal.aborted && !isLate) {
+        if (this.up && this.connection !== undefined) return this.connection;
+        if (this.failed !== undefined) return this.failed;
+        await new Promise<void>((resolve) => this.waiters.push(resolve));
+      }
+      return late;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   /** The connection while it is up. */
   get current(): NatsConnection | undefined {
     return this.up ? this.connection : undefined;
+  }
+
+  /** Why the last attempt failed; undefined while connected and before the first one has ended. */
+  get failure(): ConnectionFailure | undefined {
+    return this.up ? undefined : this.failed;
   }
 
   /** Called with each change between connected and not; returns how to stop that. */
@@ -117,10 +177,14 @@ export class Broker {
         }
         this.connection = connection;
         this.attempts = 0;
+        this.failed = undefined;
         this.setUp(true);
-        await this.follow(connection);
+        // A client that does not reconnect closes without ending its status.
+        await Promise.race([this.follow(connection), connection.closed()]);
       } catch (error) {
+        this.failed = connectionFailureOf(error);
         this.options.logger.warn({ err: error }, 'cannot reach NATS, trying again');
+        this.wake();
       }
       this.setUp(false);
       if (signal.aborted) return;
@@ -130,22 +194,39 @@ export class Broker {
   }
 
   private async connectOptions() {
-    const { servers, name, credsFile } = this.options;
+    const { servers, name, tls, connectTimeoutMs } = this.options;
+    const authenticator = await this.authenticator();
     return {
-      servers: [...servers],
+      servers: typeof servers === 'function' ? [...servers()] : [...servers],
       name,
       inboxPrefix: this.inboxPrefix,
       // One promise with a stack trace for each message would halve the publishing rate.
       noAsyncTraces: true,
+      // The client itself would try again with what it was given first.
+      reconnect: !this.asksAgain(),
       maxReconnectAttempts: -1,
       reconnectDelayHandler: () =>
         50 + fullJitter(this.attempts++, retryBaseMs, retryMaxMs, this.options.random),
       pingInterval: pingIntervalMs,
       maxPingOut: 2,
-      ...(credsFile === undefined
-        ? {}
-        : { authenticator: credsAuthenticator(await readFile(credsFile)) }),
+      ...(connectTimeoutMs === undefined ? {} : { timeout: connectTimeoutMs }),
+      ...(tls === undefined ? {} : { tls: { ...tls } }),
+      ...(authenticator === undefined ? {} : { authenticator }),
     };
+  }
+
+  private asksAgain(): boolean {
+    return this.options.credentials !== undefined || typeof this.options.servers === 'function';
+  }
+
+  private async authenticator() {
+    const { credsFile, nkeyFile, credentials } = this.options;
+    // A file that cannot be read fails this attempt. The client asks again when it reconnects.
+    await Promise.all([credsFile, nkeyFile].map((file) => file && access(file, constants.R_OK)));
+    if (credsFile !== undefined) return credsAuthenticator(() => readFileSync(credsFile));
+    if (nkeyFile !== undefined) return nkeyAuthenticator(() => seedIn(nkeyFile));
+    const given = await credentials?.();
+    return given === undefined ? undefined : authenticatorOf(given);
   }
 
   /** Follows the status of one connection until it is closed for good. */
@@ -179,4 +260,9 @@ export class Broker {
   }
 }
 
-export type { NatsConnection, Subscription };
+/** People end files with a line break. */
+function seedIn(file: string): Uint8Array {
+  return new TextEncoder().encode(readFileSync(file, 'utf8').trim());
+}
+
+export type { ConnectionFailure, Credentials, NatsConnection, Subscription };

@@ -14,13 +14,17 @@ export type Metrics = ReturnType<typeof createMetrics>;
  * the exposition is empty. Names and labels are what the dashboards and alerts are made of.
  */
 export function createMetrics(options: { readonly service: string; readonly enabled: boolean }) {
+  const { make, ...exposed } = newExposition(options);
+  return { ...eventMetrics(make), ...edgeMetrics(make), ...exposed };
+}
+
+/** A registry with the metrics of the process, and what makes and shows others in it. */
+export function newExposition(options: { readonly service: string; readonly enabled: boolean }) {
   const registry = new Registry();
   registry.setDefaultLabels({ service: options.service });
   if (options.enabled) collectDefaultMetrics({ register: registry });
-  const make = familiesOf(registry, options.enabled);
   return {
-    ...eventMetrics(make),
-    ...edgeMetrics(make),
+    make: familiesOf(registry, options.enabled),
     contentType: registry.contentType,
     /** The Prometheus text exposition. */
     exposition: (): Promise<string> => registry.metrics(),
