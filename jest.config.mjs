@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 /** What a test imports when it needs a real server. */
 const serverImports = new RegExp(
-  '@windlass/local/(testing|platform|nats-|postgres)|/testing/rig\\.ts|' +
+  '@windlass/local/(testing|platform|nats-|postgres)|/testing/(rig|installed)\\.ts|/cluster/|' +
     "from '\\./(stack|shop)\\.ts'",
 );
 const root = import.meta.dirname;
@@ -15,8 +15,11 @@ function withServers() {
       .filter((file) => file.endsWith('.test.ts') && !file.includes('node_modules'))
       .map((file) => join(root, folder, file)),
   );
-  const isLocal = (file) => file.startsWith(join(root, 'services', 'local'));
-  return files.filter((file) => isLocal(file) || serverImports.test(readFileSync(file, 'utf8')));
+  const folders = [join(root, 'services', 'local'), join(root, 'test', 'cluster')];
+  const isWithServers = (file) =>
+    folders.some((folder) => file.startsWith(folder)) ||
+    serverImports.test(readFileSync(file, 'utf8'));
+  return files.filter(isWithServers);
 }
 
 const ignored = process.env.WINDLASS_UNIT === '1' ? withServers() : [];

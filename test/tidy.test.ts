@@ -1,6 +1,8 @@
 import { basename, dirname } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { deployables } from '@windlass/local/deployables.ts';
+import { operatorEnvironment } from '@windlass/operator/config.ts';
+import { createOperatorMetrics } from '@windlass/operator/metrics.ts';
 import { environment } from '@windlass/runtime/config.ts';
 import { failures } from '@windlass/runtime/failure/errors.ts';
 import { createMetrics } from '@windlass/runtime/telemetry/metrics.ts';
@@ -249,10 +251,13 @@ describe('documents', () => {
     expect(documented).toEqual(present);
   });
 
-  test('docs/configuration.md lists every variable of a service with its default', () => {
-    const defaults: Readonly<Record<string, unknown>> = environment.parse({});
-    const rows = tableRows(read('docs/configuration.md'), 'Every service');
-    const all = Object.keys(environment.shape).map((name) => `${name} ${defaults[name] ?? '—'}`);
+  test.each([
+    ['Every service', environment],
+    ['The operator', operatorEnvironment],
+  ])('docs/configuration.md lists every variable with its default: %s', (heading, schema) => {
+    const defaults: Readonly<Record<string, unknown>> = schema.parse({});
+    const rows = tableRows(read('docs/configuration.md'), heading);
+    const all = Object.keys(schema.shape).map((name) => `${name} ${defaults[name] ?? '—'}`);
     const [documented, present] = both(
       rows.map(([name, value]) => `${name} ${value}`),
       all,
@@ -261,25 +266,33 @@ describe('documents', () => {
   });
 
   test('docs/metrics.md lists every metric with its kind', async () => {
-    const exposition = await createMetrics({ service: 'any', enabled: true }).exposition();
-    const kinds = exposition.matchAll(/^# TYPE (windlass_\w+) (\w+)$/gm);
+    const options = { service: 'any', enabled: true };
+    const makers = [createMetrics(options), createOperatorMetrics(options)];
+    const texts = await Promise.all(makers.map((metrics) => metrics.exposition()));
+    const kinds = texts.join('\n').matchAll(/^# TYPE (windlass_\w+) (\w+)$/gm);
     const [documented, present] = both(
-      tableRows(read('docs/metrics.md')).map(([name, kind]) => `${name} ${kind}`),
+      tableRows(read('docs/metrics.md'))
+        .filter(([name = '']) => name.startsWith('windlass_'))
+        .map(([name, kind]) => `${name} ${kind}`),
       [...kinds].map(([, name, kind]) => `${name} ${kind}`),
     );
     expect(documented).toEqual(present);
   });
 
   test('every problem and every metric is reported by something', () => {
-    const metrics = Object.keys(createMetrics({ service: 'any', enabled: false }));
+    const off = { service: 'any', enabled: false };
+    const tables = [
+      ['services/runtime/telemetry/metrics.ts', Object.keys(createMetrics(off))],
+      ['services/operator/metrics.ts', Object.keys(createOperatorMetrics(off))],
+    ] as const;
     const usedBeside = (table: string, word: string) =>
       sources.some((path) => path !== table && read(path).includes(word));
     const dead = [
       ...Object.keys(failures).filter(
         (code) => !usedBeside('services/runtime/failure/errors.ts', `'${code}'`),
       ),
-      ...metrics.filter(
-        (metric) => !usedBeside('services/runtime/telemetry/metrics.ts', `.${metric}`),
+      ...tables.flatMap(([table, metrics]) =>
+        metrics.filter((metric) => !usedBeside(table, `.${metric}`)),
       ),
     ];
     expect(dead.map((name) => `nothing reports ${name}`)).toEqual([]);
@@ -287,7 +300,7 @@ describe('documents', () => {
 
   test('every npm script that they name exists', () => {
     const named = documents.flatMap((path) =>
-      [...read(path).matchAll(/(?:[`\n]|&& )npm (?:run )?([a-z]+(?::[a-z]+)?)/g)].map(
+      [...read(path).matchAll(/(?:[`\n]|&& )npm (?:run )?([a-z]+(?:[:-][a-z]+)*)/g)].map(
         ([, script = '']) => script,
       ),
     );

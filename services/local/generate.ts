@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { streams } from '@windlass/contracts/streams.ts';
 import * as inventory from '@windlass/inventory/parts.ts';
 import { service as inventoryService } from '@windlass/inventory/service.ts';
+import { crdFiles } from '@windlass/operator/api/render.ts';
 import * as order from '@windlass/order/parts.ts';
 import { service as orderService } from '@windlass/order/service.ts';
 import * as payment from '@windlass/payment/parts.ts';
@@ -29,6 +30,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     ['services/order/openapi.json', describeApi(orderService, order.parts)],
     ['services/inventory/openapi.json', describeApi(inventoryService, inventory.parts)],
     ['services/payment/openapi.json', describeApi(paymentService, payment.parts)],
+    ...crdFiles(),
   ]);
 }
 

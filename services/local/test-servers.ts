@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import { join } from 'node:path';
+import { type Keeper, startKeeper } from '../../test/cluster/keeper-process.ts';
 import { temporaryDirectory } from './directory.ts';
 import { resolveNatsServer } from './nats-binary.ts';
 import { type NatsServer, startNatsServer } from './nats-server.ts';
@@ -12,11 +13,13 @@ import { emptyPostgresData } from './postgres-directory.ts';
  * asks for it, and stops them all when its standard input closes. That happens even when the
  * run is interrupted or killed.
  *
- * GET /nats/<worker> and GET /postgres/<worker> answer with the address.
+ * GET /nats/<worker> and GET /postgres/<worker> answer with the address. The control plane of a
+ * Kubernetes is one for all workers: GET /control-plane/0 answers with how it is reached.
  */
 const directory = await temporaryDirectory();
 const nats = new Map<string, Promise<NatsServer>>();
 const postgres = new Map<string, Promise<PostgresServer>>();
+let controlPlane: Promise<Keeper> | undefined;
 
 async function startNats(worker: string): Promise<NatsServer> {
   const { path } = await resolveNatsServer();
@@ -52,6 +55,10 @@ async function addressOf(path: string): Promise<string> {
   if (!/^\d+$/.test(worker)) throw new Error(`no worker in ${path}`);
   if (kind === 'nats') return (await once(nats, worker, startNats)).url;
   if (kind === 'postgres') return (await once(postgres, worker, startDatabase)).url('postgres');
+  if (kind === 'control-plane') {
+    controlPlane ??= startKeeper();
+    return (await controlPlane).answer;
+  }
   throw new Error(`no server is called ${kind}`);
 }
 
@@ -74,6 +81,7 @@ function stop(): Promise<void> {
 /** Killed and not stopped: nobody reads the data again. */
 async function stopAll(): Promise<void> {
   server.close();
+  await (await controlPlane?.catch(() => undefined))?.stop();
   const started = await Promise.allSettled([...nats.values(), ...postgres.values()]);
   for (const each of started) {
     if (each.status === 'rejected') continue;

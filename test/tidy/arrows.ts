@@ -41,6 +41,59 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'services/runtime/*',
     'services/runtime/{broker,store}/*',
     'services/*/{parts,service}.ts',
+    // For what `npm run generate` writes, and for the servers of a test run.
+    'services/operator/api/render.ts',
+    'test/cluster/keeper-process.ts',
+  ],
+  // The operator: one loop, the kinds upon it, and what assembles them.
+  'services/operator/control': ['services/runtime/{failure,telemetry}/*'],
+  'services/operator/api': ['services/operator/control/{kind,objects}.ts'],
+  'services/operator/api/testing': ['services/operator/api/*', 'test/cluster/*'],
+  'services/operator/control/testing': ['services/operator/control/*', 'services/runtime/**'],
+  'services/operator/certificates': ['services/operator/{api,control}/*'],
+  'services/operator/certificates/testing': [
+    'services/operator/{certificates,control}/*',
+    'services/local/*',
+  ],
+  'services/operator/assets': [
+    'services/operator/{api,control}/*',
+    'services/runtime/{broker,failure,telemetry}/*',
+  ],
+  'services/operator/assets/testing': [
+    'services/operator/{api,assets,control}/*',
+    'services/runtime/{broker,telemetry}/*',
+    'services/local/*',
+  ],
+  'services/operator/nats-user': [
+    'services/contracts/*',
+    'services/operator/{api,assets,control}/*',
+    'services/runtime/{broker,telemetry}/*',
+  ],
+  'services/operator/nats-user/testing': [
+    'services/operator/{assets,control,nats-user}/*',
+    'services/runtime/{broker,telemetry}/*',
+    'services/local/*',
+  ],
+  'services/operator/nats-cluster': [
+    'services/operator/{api,assets,certificates,control,nats-user}/*',
+    'services/operator/nats-cluster/**',
+    'services/runtime/{broker,telemetry}/*',
+  ],
+  'services/operator/lag': [
+    'services/operator/{api,assets,certificates,control}/*',
+    'services/runtime/{failure,http,telemetry}/*',
+  ],
+  // The objects of the order platform, for whoever renders manifests.
+  'services/operator/platform': [
+    'services/contracts/*',
+    'services/operator/nats-user/service-role.ts',
+    'services/runtime/broker/topology.ts',
+  ],
+  'services/operator': [
+    'services/contracts/*',
+    'services/operator/**',
+    'services/runtime/*',
+    'services/runtime/{broker,http,telemetry}/*',
   ],
   // Every deployable: the broker and the telemetry are the runtime's business.
   services: [
@@ -52,7 +105,14 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   '.': [],
 };
 /** What a test beside its file may import as well. */
-const testArrows = ['services/contracts/*', 'services/runtime/**', 'services/local/*'];
+const testArrows = [
+  'services/operator/certificates/issue.ts',
+  'services/contracts/*',
+  'services/runtime/**',
+  'services/local/*',
+  'test/cluster/**',
+  'services/*/*/testing/*',
+];
 
 export function mayImport(path: string, target: string): boolean {
   if (dirname(path) === dirname(target)) return true;

@@ -10,6 +10,7 @@ export const untested: Readonly<Record<string, string>> = {
   'services/local/progress.ts': 'draws a line on a terminal',
   'services/local/start.ts': 'reads flags and prints; what it starts is tested in platform.test.ts',
   'services/local/test-servers.ts': 'keeps the servers of every test that needs one',
+  'services/operator/main.ts': 'operator.test.ts starts it as a process',
   'services/order/reactions.ts': 'test/journey/deciders.test.ts runs the reactions of all services',
   'services/payment/http.ts': 'test/journey reads payments over HTTP',
   'services/payment/parts.ts': asProcess,

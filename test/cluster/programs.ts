@@ -1,0 +1,14 @@
+import { NoBinaries, resolveControlPlane } from './binaries.ts';
+
+/**
+ * Finds the programs of the control plane, or builds them, before the tests that need them: those
+ * would not wait for a build that takes minutes. Where there are none to be had they are skipped.
+ */
+const say = (line: string) => void process.stderr.write(`${line}\n`);
+
+try {
+  await resolveControlPlane({ say });
+} catch (error) {
+  if (!(error instanceof NoBinaries)) throw error;
+  say(`${error.message} The tests that need them are skipped.`);
+}

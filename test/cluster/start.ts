@@ -1,0 +1,83 @@
+import { parseArgs } from 'node:util';
+import { withCrds } from '@windlass/operator/api/testing/installed.ts';
+import { loadOperatorConfig } from '@windlass/operator/config.ts';
+import { startOperator } from '@windlass/operator/operator.ts';
+import { service } from '@windlass/operator/service.ts';
+import { loadConfig } from '@windlass/runtime/config.ts';
+import type { ControlPlaneAccess } from './control-plane.ts';
+import { runControlPlane } from './run-control-plane.ts';
+
+const help = `npm run control-plane [-- flags]     a Kubernetes on this machine, and the operator
+
+  --nodes N   nodes, each in a zone of its own (3)
+  --logs      the output of the pods as well
+  --help      this text
+
+Prints KUBECONFIG=… and, for each NatsCluster, NATS_URL=… when its pods are ready. Ctrl-C stops
+everything and leaves nothing; a second one does not wait for that. Linux only.
+`;
+
+const sameRequestMs = 500;
+/** Of the operator itself. */
+const namespace = 'windlass';
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      nodes: { type: 'string', default: '3' },
+      logs: { type: 'boolean' },
+      help: { type: 'boolean' },
+    },
+  });
+  if (values.help === true) {
+    process.stdout.write(help);
+    return;
+  }
+  const asked = new Promise<void>((resolve) => {
+    let isAsked = false;
+    const force = () => process.once('SIGINT', () => process.exit(1));
+    const stop = () => {
+      // npm passes on the Ctrl-C that the terminal has already sent to everybody.
+      if (!isAsked) setTimeout(force, sameRequestMs).unref();
+      isAsked = true;
+      resolve();
+    };
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
+  });
+  const say = (line: string) => void process.stderr.write(`${line}\n`);
+  const running = await runControlPlane({
+    nodes: Number(values.nodes),
+    startOperator: startOwn,
+    print: (line) => void process.stdout.write(`${line}\n`),
+    say,
+    ...(values.logs === true ? { onLine: (pod, line) => say(`${pod} ${line}`) } : {}),
+  });
+  await asked;
+  say('stopping');
+  await running.stop();
+}
+
+/** In this process, with the definitions of its kinds. What it logs is for whoever asks for it. */
+async function startOwn(access: ControlPlaneAccess): Promise<{ stop(): Promise<void> }> {
+  const api = await withCrds(access);
+  await api.ensure('/api/v1/namespaces', { metadata: { name: namespace } });
+  api.close();
+  const env = {
+    HOST: '127.0.0.1',
+    PORT: '0',
+    OPS_PORT: '0',
+    LOG_LEVEL: 'warn',
+    EXTERNAL_METRICS: 'off',
+    ...process.env,
+    POD_NAMESPACE: namespace,
+    KUBECONFIG: access.kubeconfig,
+  };
+  return await startOperator(loadConfig(service, env), loadOperatorConfig(service.name, env));
+}
+
+try {
+  await main();
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}

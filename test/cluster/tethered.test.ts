@@ -1,0 +1,32 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from '@jest/globals';
+import { identify, isRunning } from '@windlass/local/running.ts';
+import { until } from '@windlass/runtime/testing/rig.ts';
+
+const linuxTest = process.platform === 'linux' ? test : test.skip;
+
+linuxTest(
+  'a tethered child ends with its parent, even when that is killed',
+  async () => {
+    const module = join(dirname(fileURLToPath(import.meta.url)), 'tethered.ts');
+    const script = `
+    import { startTethered } from ${JSON.stringify(module)};
+    const child = await startTethered({ command: 'sleep', args: ['600'] });
+    process.stdout.write(child.pid + '\\n');
+  `;
+    const { NODE_OPTIONS: _, ...env } = process.env;
+    const args = ['--import', 'tsx', '--input-type=module', '--eval', script];
+    const parent = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
+    const [line] = await once(createInterface({ input: parent.stdout }), 'line');
+    const child = await identify(Number(line));
+    if (child === undefined) throw new Error('the child is not there');
+    await expect(isRunning(child)).resolves.toBe(true);
+    parent.kill('SIGKILL');
+    await until(async () => !(await isRunning(child)), 'the end of the child', 30_000);
+  },
+  60_000,
+);
