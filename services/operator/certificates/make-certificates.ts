@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { certificates, configMaps, secrets } from '../api/core.ts';
 import type { KubeClient } from '../control/client.ts';
 import { ReconcileError } from '../control/kind.ts';
@@ -117,7 +118,7 @@ function publishWrites(
   const server = storedServer(facts.server);
   const isUnannounced = authority.previous.length > 0 && authority.issuesFrom === undefined;
   const issuesFrom = now + overlapMs(timesOf(owner.tls));
-  return [
+  const published = [
     ...(typeof server === 'string'
       ? []
       : [
@@ -128,8 +129,16 @@ function publishWrites(
           },
         ]),
     bundleWrite(owner, facts, bundleOf(authority)),
+  ];
+  return [
+    ...published.filter((write) => !isStored(write)),
     ...(isUnannounced ? [authorityWrite(owner, facts, { ...authority, issuesFrom })] : []),
   ];
+}
+
+/** A part that was written before a crash is not written again: each life must come further. */
+function isStored({ object, stored }: CertificateWrite): boolean {
+  return stored !== undefined && isDeepStrictEqual(object.data, stored.data);
 }
 
 function authorityWrite(
