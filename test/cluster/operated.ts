@@ -99,7 +99,10 @@ export class Operated {
   /** Server-side apply, as `kubectl apply --server-side` does. */
   async apply(manifest: {
     readonly kind: string;
-    readonly metadata: { readonly name: string };
+    readonly metadata: {
+      readonly name: string;
+      readonly annotations?: Readonly<Record<string, string>>;
+    };
     readonly spec?: object;
   }): Promise<Observed> {
     const plural = `${manifest.kind.toLowerCase()}s`;

@@ -23,7 +23,9 @@ const storage = z.object({
     .max(95)
     .default(80)
     .describe('How much of the volume JetStream may fill, in percent.'),
-  memoryStore: quantity.optional().describe('How much memory streams in memory may take.'),
+  memoryStore: quantity
+    .optional()
+    .describe('How much memory streams in memory may take; a quarter of the limit without it.'),
   whenDeleted: z
     .enum(['Retain', 'Delete'])
     .default('Retain')

@@ -13,6 +13,9 @@ import { digestOf } from './digest.ts';
 import { type Place, ports, routeUrl, systemAccount } from './names.ts';
 
 /** Where the pod has what the configuration names. */
+/** Of the memory limit; streams are in memory unless they say otherwise, as in NACK. */
+const memoryStoreShare = 0.25;
+
 export const paths = {
   config: '/etc/nats-config',
   tls: '/etc/nats-tls',
@@ -101,7 +104,11 @@ function jetStream({ spec, volumeBytes }: ConfigurationInput): Block {
     store_dir: paths.data,
     // A volume formats to less than its size, and what is deleted needs room before it is gone.
     max_file_store: Math.floor((volumeBytes * fileStorePercent) / 100),
-    max_memory_store: memoryStore === undefined ? 0 : Math.floor(numberOf(memoryStore)),
+    max_memory_store: Math.floor(
+      memoryStore === undefined
+        ? numberOf(spec.resources.limits.memory ?? 0) * memoryStoreShare
+        : numberOf(memoryStore),
+    ),
     sync_interval: syncInterval,
   };
 }
