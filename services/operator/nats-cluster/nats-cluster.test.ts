@@ -182,10 +182,9 @@ await describeCluster('a NatsCluster on an API server', (access) => {
       };
       const plan = kind.plan(deleted, await kind.observe(deleted, context()));
       for (const action of plan.actions) await kind.act(action, deleted, context());
-      await eventually(
-        async () => (await find(persistentVolumeClaims, 'data-six-0'))?.metadata.deletionTimestamp,
-        (at) => at !== undefined,
-      );
+      const claim = await find(persistentVolumeClaims, 'data-six-0');
+      // The controller that protects claims in use may have let it go already.
+      expect(claim === undefined || claim.metadata.deletionTimestamp !== undefined).toBe(true);
       expect(plan.isReleased).toBe(true);
     },
     longMs,
