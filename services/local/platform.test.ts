@@ -21,7 +21,7 @@ test('starts the servers without any service, and restarts them after kill -9', 
   await platform.restartPostgres();
   expect([platform.nats.port, platform.postgres.port]).toEqual(ports);
   await platform.stop();
-  expect(await Promise.all(ports.map(accepts))).toEqual([false, false]);
+  expect(await Promise.all(ports.map((port) => accepts(port)))).toEqual([false, false]);
 }, 60_000);
 
 test('stops what it has started when the start is aborted', async () => {

@@ -62,10 +62,13 @@ export function portFrom(env: NodeJS.ProcessEnv, variable: string, otherwise: nu
   throw new Error(`${variable} is "${text}", which is not a port between 1 and 65535.`);
 }
 
-/** Whether a connection to the port on this machine is accepted within a second. */
-export function accepts(port: number): Promise<boolean> {
+/** Whether a connection to the port is accepted in time, on this machine when no host is named. */
+export function accepts(
+  port: number,
+  { host = '127.0.0.1', timeoutMs = 1_000 } = {},
+): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ port, host: '127.0.0.1', timeout: 1_000 });
+    const socket = connect({ port, host, timeout: timeoutMs });
     const end = (accepted: boolean) => {
       socket.destroy();
       resolve(accepted);

@@ -6,6 +6,7 @@ import { repository, temporaryDirectory } from '@windlass/local/directory.ts';
 import { freePort } from '@windlass/local/ports.ts';
 import { natsUrl } from '@windlass/local/testing.ts';
 import { loadConfig } from '@windlass/runtime/config.ts';
+import { until } from '@windlass/runtime/testing/until.ts';
 import { type ControlPlane, startControlPlane } from '../../test/cluster/control-plane.ts';
 import type { KubeApi } from '../../test/cluster/kube-api.ts';
 import { describeCluster } from '../../test/cluster/testing.ts';
@@ -21,7 +22,6 @@ const group = `/apis/windlass.dev/v1alpha1/namespaces/${namespace}`;
 const lease = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/windlass-operator`;
 /** Streams of this file's own: other files use the same server. */
 const own = `OPERATOR${Date.now()}`;
-const waitMs = 60_000;
 
 let controlPlane: ControlPlane;
 let api: KubeApi;
@@ -29,21 +29,6 @@ let server: string;
 let connections: Connections;
 let jetStream: JetStream;
 const running: Operator[] = [];
-
-async function until<Value>(attempt: () => Promise<Value | undefined>): Promise<Value> {
-  const deadline = performance.now() + waitMs;
-  let last: unknown;
-  while (performance.now() < deadline) {
-    try {
-      const found = await attempt();
-      if (found !== undefined) return found;
-    } catch (error) {
-      last = error;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error('it did not come about', { cause: last });
-}
 
 const environment = (over: Readonly<Record<string, string>> = {}) => ({
   HOST: '127.0.0.1',
@@ -80,7 +65,7 @@ const manifest = (kind: string, name: string, spec: object) => ({
 });
 
 function ready(plural: string, name: string): Promise<Asset> {
-  return until(async () => {
+  return until(`${plural}/${name} is Ready`, async () => {
     const found = await api.get<Asset>(`${group}/${plural}/${name}`);
     const condition = found.status?.conditions?.find(({ type }) => type === 'Ready');
     const isCurrent = found.status?.observedGeneration === found.metadata.generation;
@@ -157,12 +142,12 @@ await describeCluster('the operator', () => {
     await api.post(`${group}/streams`, manifest('Stream', 'drift', { name: stream }));
     await ready('streams', 'drift');
     await jetStream.ask(`STREAM.DELETE.${stream}`);
-    await until(() => streamOf(stream));
-    await until(async () => {
+    await until('the stream is there again', () => streamOf(stream));
+    await until('the repair is counted', async () => {
       const { text } = await page(opsPort, '/metrics');
       return /windlass_operator_drift_repaired_total\{kind="Stream",.*\} 1/.exec(text) ?? undefined;
     });
-    await until(async () => {
+    await until('the repair is told', async () => {
       const path = `/api/v1/namespaces/${namespace}/events?fieldSelector=involvedObject.name=drift`;
       const { items } = await api.get<{ items: readonly { reason: string }[] }>(path);
       return items.find(({ reason }) => reason === 'DriftRepaired');
@@ -179,9 +164,11 @@ await describeCluster('the operator', () => {
     await ready('streams', 'gone');
     await api.delete(`${group}/streams/kept`);
     await api.delete(`${group}/streams/gone`);
-    await until(async () => ((await streamOf(gone)) === undefined ? true : undefined));
+    await until('the stream is deleted', async () =>
+      (await streamOf(gone)) === undefined ? true : undefined,
+    );
     for (const name of ['kept', 'gone']) {
-      await until(async () =>
+      await until('the object is gone', async () =>
         (await api.find(`${group}/streams/${name}`)) === undefined ? true : undefined,
       );
     }
@@ -205,7 +192,7 @@ await describeCluster('the operator', () => {
     for (let index = 0; index < 7; index++) await jetStream.request(`${stream}.made`, { index });
     const values = `/apis/external.metrics.k8s.io/v1beta1/namespaces/${namespace}`;
     const path = `${values}/windlass-consumer-lag?labelSelector=consumer%3Dlagging`;
-    const item = await until(async () => {
+    const item = await until('the lag is told', async () => {
       const { items } = await api.get<{ items: readonly { value: string }[] }>(path);
       return items.find(({ value }) => value === '7');
     });
@@ -219,7 +206,7 @@ await describeCluster('the operator', () => {
     await api.post(`${group}/streams`, manifest('Stream', 'outside', { name: outside }));
     const elsewhere = '/apis/windlass.dev/v1alpha1/namespaces/elsewhere';
     await api.post(`${elsewhere}/streams`, manifest('Stream', 'inside', { name: inside }));
-    await until(async () => {
+    await until('the object inside is Ready', async () => {
       const { status } = await api.get<Asset>(`${elsewhere}/streams/inside`);
       return status?.conditions?.find(({ type, status: is }) => type === 'Ready' && is === 'True');
     });
@@ -229,14 +216,14 @@ await describeCluster('the operator', () => {
 
   test('hands over to another replica, which goes on', async () => {
     const first = await operator({ REPLICA_ID: 'first' });
-    await until(async () => (first.isLeader ? true : undefined));
+    await until('the first replica leads', async () => (first.isLeader ? true : undefined));
     const second = await operator({ REPLICA_ID: 'second' });
-    await until(async () =>
+    await until('the second replica is ready', async () =>
       (await page(second.opsPort, '/readyz')).status === 200 ? true : undefined,
     );
     expect(second.isLeader).toBe(false);
     await first.stop();
-    await until(async () => (second.isLeader ? true : undefined));
+    await until('the second replica leads', async () => (second.isLeader ? true : undefined));
     const stream = `${own}_HANDED`;
     await api.post(`${group}/streams`, manifest('Stream', 'handed', { name: stream }));
     await ready('streams', 'handed');
@@ -270,7 +257,9 @@ await describeCluster('the operator', () => {
       onLine: (line) => lines.push(line),
     });
     try {
-      await until(async () => lines.find((line) => line.includes('this process leads')));
+      await until('the process leads', async () =>
+        lines.find((line) => line.includes('this process leads')),
+      );
       expect(await child.stop('SIGTERM', 30_000)).toEqual({ code: 0, signal: null });
       const { spec } = await api.get<{ spec: { holderIdentity?: string } }>(lease);
       expect(spec.holderIdentity ?? '').toBe('');

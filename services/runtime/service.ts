@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import type { EventDefinition } from '@windlass/contracts/event.ts';
 import { Broker } from './broker/connection.ts';
 import { type Config, loadConfig } from './config.ts';
@@ -50,9 +49,7 @@ export async function runService<Consumes extends readonly EventDefinition[], Wo
     servers: config.nats?.servers ?? [],
     ...(config.nats?.credsFile === undefined ? {} : { credsFile: config.nats.credsFile }),
     ...(config.nats?.nkeyFile === undefined ? {} : { nkeyFile: config.nats.nkeyFile }),
-    ...(config.nats?.caFile === undefined
-      ? {}
-      : { tls: { ca: readFileSync(config.nats.caFile, 'utf8') } }),
+    ...(config.nats?.caFile === undefined ? {} : { tls: { caFile: config.nats.caFile } }),
     name: definition.name,
     logger,
   });

@@ -44,6 +44,20 @@ describe('percentiles of plain values', () => {
     expect(percentileOf([4, 1, 3, 2], 0)).toBe(1);
   });
 
+  test.each([
+    [0.5, 5],
+    [0.99, 10],
+    [1, 10],
+    [0, 1],
+  ])('have, of 1 to 10, at %d the value %d', (share, value) => {
+    const values = Array.from({ length: 10 }, (_, index) => 10 - index);
+    expect(percentileOf(values, share)).toBe(value);
+  });
+
+  test('of nothing are no number', () => {
+    expect(percentileOf([], 0.5)).toBeNaN();
+  });
+
   test('have the middle of two as their median', () => {
     expect(medianOf([4, 1, 3, 2])).toBe(2.5);
     expect(medianOf([9, 1, 3])).toBe(3);

@@ -160,9 +160,9 @@ async function aggregated(
   { directory }: ControlPlaneAccess,
   namespace: string,
 ): Promise<{ readonly server: Server; readonly authority: string; closeNow(): void }> {
-  const own = newAuthority('aggregated-ca');
+  const own = await newAuthority('aggregated-ca');
   const names = [`aggregated.${namespace}.svc`];
-  const { certificate: cert, key } = issue(own, { commonName: 'aggregated', names });
+  const { certificate: cert, key } = await issue(own, { commonName: 'aggregated', names });
   const ca = await readFile(join(directory, 'proxy-ca.crt'), 'utf8');
   const options = { cert, key, ca, requestCert: true, rejectUnauthorized: false };
   const server = createServer(options, ({ headers, url, socket }, response) => {

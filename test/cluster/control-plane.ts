@@ -5,7 +5,7 @@ import { temporaryDirectory } from '../../services/local/directory.ts';
 import { freePort } from '../../services/local/ports.ts';
 import { auditPolicy } from './audit-log.ts';
 import { type ControlPlaneBinaries, resolveControlPlane } from './binaries.ts';
-import { type Authority, issue, newAuthority, tokenKeys } from './certificates.ts';
+import { issue, type KeyPair, newAuthority, tokenKeys } from './certificates.ts';
 import * as flags from './control-plane-flags.ts';
 import { KubeApi } from './kube-api.ts';
 import { type Credentials, writeKubeconfig } from './kubeconfig.ts';
@@ -123,11 +123,11 @@ async function assemble(
 }
 
 /** Certificates, keys and policies, as the flags name them. Gives the authority of clients. */
-async function writeFiles(directory: string): Promise<Authority> {
-  const authority = newAuthority('windlass-test-ca');
-  const proxyAuthority = newAuthority('windlass-test-front-proxy-ca');
-  const server = issue(authority, { commonName: 'kube-apiserver', names: flags.serverNames });
-  const proxy = issue(proxyAuthority, { commonName: flags.proxyClient });
+async function writeFiles(directory: string): Promise<KeyPair> {
+  const authority = await newAuthority('windlass-test-ca');
+  const proxyAuthority = await newAuthority('windlass-test-front-proxy-ca');
+  const server = await issue(authority, { commonName: 'kube-apiserver', names: flags.serverNames });
+  const proxy = await issue(proxyAuthority, { commonName: flags.proxyClient });
   const tokens = tokenKeys();
   await mkdir(flags.dataDirectory(directory), { recursive: true, mode: 0o700 });
   const contents: Readonly<Record<flags.File, string>> = {
@@ -148,11 +148,11 @@ async function writeFiles(directory: string): Promise<Authority> {
   return authority;
 }
 
-async function writeOwnKubeconfigs(directory: string, server: string, authority: Authority) {
+async function writeOwnKubeconfigs(directory: string, server: string, authority: KeyPair) {
   const masters = ['system:masters'];
   const write = async (user: string, groups: readonly string[]) => {
     const path = join(directory, `${user.replaceAll(':', '-')}.kubeconfig`);
-    await writeKubeconfig(path, credentials(server, authority, user, groups));
+    await writeKubeconfig(path, await credentials(server, authority, user, groups));
     return path;
   };
   return {
@@ -170,23 +170,22 @@ export async function kubeconfigFor(
   user: string,
   groups: readonly string[] = [],
 ): Promise<string> {
-  const authority: Authority = {
-    commonName: 'windlass-test-ca',
+  const authority: KeyPair = {
     certificate: await readFile(join(directory, 'ca.crt'), 'utf8'),
     key: await readFile(join(directory, 'ca.key'), 'utf8'),
   };
   const path = join(directory, `user-${encodeURIComponent(user)}.kubeconfig`);
-  await writeKubeconfig(path, credentials(server, authority, user, groups));
+  await writeKubeconfig(path, await credentials(server, authority, user, groups));
   return path;
 }
 
-function credentials(
+async function credentials(
   server: string,
-  authority: Authority,
+  authority: KeyPair,
   user: string,
   groups: readonly string[],
-): Credentials {
-  const pair = issue(authority, { commonName: user, organizations: groups });
+): Promise<Credentials> {
+  const pair = await issue(authority, { commonName: user, organizations: groups });
   return { server, authority: authority.certificate, ...pair };
 }
 

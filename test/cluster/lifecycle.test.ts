@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { connect } from 'node:net';
 import { connect as secure } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { until } from '@windlass/runtime/testing/until.ts';
 import { type Observed, Operated } from './operated.ts';
 import { describeKubelet } from './testing.ts';
 
@@ -48,7 +49,7 @@ await describeKubelet('a NatsCluster of one server', () => {
       const before = await shown();
       const [pod] = await pods();
       await operated.api.delete(operated.path('secrets', `${name}-server-tls`));
-      await operated.until(async () => (await shown()) !== before);
+      await until('another certificate is shown', async () => (await shown()) !== before);
       const now = new X509Certificate(await fileOf('secrets', `${name}-server-tls`, 'tls.crt'));
       expect(await shown()).toBe(now.fingerprint256);
       await operated.reaches('natsclusters', name, 'Ready');
@@ -82,7 +83,7 @@ await describeKubelet('a NatsCluster of one server', () => {
           deletionPolicy: 'Delete',
         },
       });
-      await operated.until(async () => {
+      await until('the stream is Ready', async () => {
         const { status } = await operated.api.get<Observed>(`${path}/kept`);
         const ready = status?.conditions?.find(({ type }) => type === 'Ready');
         return ready?.status === 'True';
@@ -90,7 +91,7 @@ await describeKubelet('a NatsCluster of one server', () => {
       await operated.api.delete('/api/v1/namespaces/doomed');
       const isGone = async () =>
         (await operated.api.find('/api/v1/namespaces/doomed')) === undefined;
-      await operated.until(isGone, 3 * minutes);
+      await until('the namespace is gone', isGone, { withinMs: 3 * minutes });
       // The stamp on it names an object that is gone: this one takes it over.
       await operated.apply({
         kind: 'Stream',

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Broker } from '@windlass/runtime/broker/connection.ts';
+import { until } from '@windlass/runtime/testing/until.ts';
 import { auditedRequests } from './audit-log.ts';
 import { LiveAddresses } from './live-addresses.ts';
 import { type Observed, Operated } from './operated.ts';
@@ -107,12 +108,16 @@ await describeKubelet('a NatsCluster', () => {
       // Longer than the operator waits between two looks at servers that are well.
       const quietMs = 32_000;
       const byOthers = /^(pods|nodes|leases|endpoint|persistentvolume)/;
-      await operated.until(async () => {
-        const since = Date.now() - quietMs;
-        const requests = await auditedRequests(operated.controlPlane.auditLog, { since });
-        const writes = requests.filter(({ verb }) => /create|update|patch|delete/.test(verb));
-        return writes.every(({ resource }) => byOthers.test(resource));
-      }, 2 * minutes);
+      await until(
+        'nobody writes',
+        async () => {
+          const since = Date.now() - quietMs;
+          const requests = await auditedRequests(operated.controlPlane.auditLog, { since });
+          const writes = requests.filter(({ verb }) => /create|update|patch|delete/.test(verb));
+          return writes.every(({ resource }) => byOthers.test(resource));
+        },
+        { withinMs: 2 * minutes },
+      );
     },
     3 * minutes,
   );
@@ -124,10 +129,14 @@ await describeKubelet('a NatsCluster', () => {
       await underLoad(async () => {
         const pods = { annotations: { 'example.com/rolled': 'yes' } };
         await operated.apply(cluster({ pods }));
-        await operated.until(async () => {
-          const now = await uids();
-          return now.length === 3 && !now.some((uid) => before.includes(uid));
-        }, 5 * minutes);
+        await until(
+          'all three pods are others',
+          async () => {
+            const now = await uids();
+            return now.length === 3 && !now.some((uid) => before.includes(uid));
+          },
+          { withinMs: 5 * minutes },
+        );
         await operated.reaches('natsclusters', name, 'Ready');
       });
     },
@@ -141,7 +150,7 @@ await describeKubelet('a NatsCluster', () => {
       const path = operated.path('statefulsets', name);
       const byHand = { terminationGracePeriodSeconds: 7 };
       await operated.api.patch(path, { spec: { template: { spec: byHand } } });
-      await operated.until(async () => {
+      await until('the template is as it was', async () => {
         const { spec } = await operated.api.get<Observed>(path);
         return !JSON.stringify(spec?.template).includes('"terminationGracePeriodSeconds":7,');
       });
@@ -174,13 +183,17 @@ await describeKubelet('a NatsCluster', () => {
     async () => {
       await underLoad(async () => {
         await operated.kubelet.loseVolume(operated.namespace, `${name}-1`);
-        await operated.until(async () => {
-          const info = await ask('STREAM.INFO.LOAD');
-          const replicas: readonly { current: boolean; offline?: boolean }[] = Object(
-            info.cluster,
-          ).replicas;
-          return replicas.length === 2 && replicas.every((each) => each.current && !each.offline);
-        }, 4 * minutes);
+        await until(
+          'both replicas are current',
+          async () => {
+            const info = await ask('STREAM.INFO.LOAD');
+            const replicas: readonly { current: boolean; offline?: boolean }[] = Object(
+              info.cluster,
+            ).replicas;
+            return replicas.length === 2 && replicas.every((each) => each.current && !each.offline);
+          },
+          { withinMs: 4 * minutes },
+        );
         await operated.reaches('natsclusters', name, 'Ready', 'True', 4 * minutes);
       });
     },

@@ -2,11 +2,10 @@ import { jest } from '@jest/globals';
 import { temporaryDirectory } from '@windlass/local/directory.ts';
 import { resolveNatsServer } from '@windlass/local/nats-binary.ts';
 import { withCrds } from '@windlass/operator/api/testing/installed.ts';
-import { loadOperatorConfig } from '@windlass/operator/config.ts';
-import { type Operator, startOperator } from '@windlass/operator/operator.ts';
-import { service } from '@windlass/operator/service.ts';
-import { loadConfig } from '@windlass/runtime/config.ts';
+import type { Operator } from '@windlass/operator/operator.ts';
+import { until } from '@windlass/runtime/testing/until.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
+import { operatorEnvironment, operatorNamespace, startInProcess } from './in-process-operator.ts';
 import type { ApiObject, KubeApi } from './kube-api.ts';
 import { startKubelet, type TestKubelet } from './kubelet/kubelet.ts';
 
@@ -32,11 +31,10 @@ const groups: Readonly<Record<string, string>> = {
   poddisruptionbudgets: '/apis/policy/v1',
   networkpolicies: '/apis/networking.k8s.io/v1',
 };
-const pollMs = 100;
 
 /** A Kubernetes whose pods are real nats-servers, with the operator in this process. */
 export class Operated {
-  readonly namespace = 'windlass';
+  readonly namespace = operatorNamespace;
   readonly controlPlane: ControlPlane;
   readonly api: KubeApi;
   readonly kubelet: TestKubelet;
@@ -74,20 +72,11 @@ export class Operated {
 
   /** Another one, which waits for the lease while there is a leader. */
   async startOperator(over: Readonly<Record<string, string>> = {}): Promise<Operator> {
-    const env = {
-      HOST: '127.0.0.1',
-      PORT: '0',
-      OPS_PORT: '0',
+    const operator = await startInProcess({
+      ...operatorEnvironment(this.controlPlane.kubeconfig),
       LOG_LEVEL: process.env.OPERATOR_LOG ?? 'silent',
-      POD_NAMESPACE: this.namespace,
-      KUBECONFIG: this.controlPlane.kubeconfig,
-      EXTERNAL_METRICS: 'off',
       ...over,
-    };
-    const operator = await startOperator(
-      loadConfig(service, env),
-      loadOperatorConfig(service.name, env),
-    );
+    });
     this.operators.push(operator);
     return operator;
   }
@@ -132,35 +121,19 @@ export class Operated {
     withinMs = 120_000,
   ): Promise<Observed> {
     let seen: Observed | undefined;
-    const reached = await this.until(async () => {
-      seen = await this.get(plural, name);
-      if (seen?.status?.observedGeneration !== seen?.metadata.generation) return undefined;
-      const is = seen?.status?.conditions?.find((each) => each.type === type)?.status;
-      return is === status ? seen : undefined;
-    }, withinMs).catch((error: unknown) => {
+    return await until(
+      `${plural}/${name} is ${type}=${status}`,
+      async () => {
+        seen = await this.get(plural, name);
+        if (seen?.status?.observedGeneration !== seen?.metadata.generation) return undefined;
+        const is = seen?.status?.conditions?.find((each) => each.type === type)?.status;
+        return is === status ? seen : undefined;
+      },
+      { withinMs },
+    ).catch((error: unknown) => {
       const told = JSON.stringify(seen?.status, null, 1);
       throw new Error(`${plural}/${name} is not ${type}=${status}: ${told}`, { cause: error });
     });
-    return reached;
-  }
-
-  /** The first thing that `attempt` finds; errors are attempts that failed. */
-  async until<Found>(
-    attempt: () => Promise<Found | undefined | false>,
-    withinMs = 120_000,
-  ): Promise<Found> {
-    const deadline = performance.now() + withinMs;
-    let failure: unknown;
-    while (performance.now() < deadline) {
-      try {
-        const found = await attempt();
-        if (found !== undefined && found !== false) return found;
-      } catch (error) {
-        failure = error;
-      }
-      await new Promise((resolve) => setTimeout(resolve, pollMs));
-    }
-    throw new Error(`not within ${withinMs} ms`, { cause: failure });
   }
 
   /** Addresses of a cluster's pods, in their order. */

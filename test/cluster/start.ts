@@ -1,10 +1,7 @@
 import { parseArgs } from 'node:util';
 import { withCrds } from '@windlass/operator/api/testing/installed.ts';
-import { loadOperatorConfig } from '@windlass/operator/config.ts';
-import { startOperator } from '@windlass/operator/operator.ts';
-import { service } from '@windlass/operator/service.ts';
-import { loadConfig } from '@windlass/runtime/config.ts';
 import type { ControlPlaneAccess } from './control-plane.ts';
+import { operatorEnvironment, operatorNamespace, startInProcess } from './in-process-operator.ts';
 import { runControlPlane } from './run-control-plane.ts';
 
 const help = `npm run control-plane [-- flags]     a Kubernetes on this machine, and the operator
@@ -18,8 +15,6 @@ everything and leaves nothing; a second one does not wait for that. Linux only.
 `;
 
 const sameRequestMs = 500;
-/** Of the operator itself. */
-const namespace = 'windlass';
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -60,19 +55,14 @@ async function main(): Promise<void> {
 /** In this process, with the definitions of its kinds. What it logs is for whoever asks for it. */
 async function startOwn(access: ControlPlaneAccess): Promise<{ stop(): Promise<void> }> {
   const api = await withCrds(access);
-  await api.ensure('/api/v1/namespaces', { metadata: { name: namespace } });
+  await api.ensure('/api/v1/namespaces', { metadata: { name: operatorNamespace } });
   api.close();
-  const env = {
-    HOST: '127.0.0.1',
-    PORT: '0',
-    OPS_PORT: '0',
-    LOG_LEVEL: 'warn',
-    EXTERNAL_METRICS: 'off',
-    ...process.env,
-    POD_NAMESPACE: namespace,
+  const env = { ...operatorEnvironment(access.kubeconfig), ...process.env };
+  return await startInProcess({
+    ...env,
     KUBECONFIG: access.kubeconfig,
-  };
-  return await startOperator(loadConfig(service, env), loadOperatorConfig(service.name, env));
+    POD_NAMESPACE: operatorNamespace,
+  });
 }
 
 try {

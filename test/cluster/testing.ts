@@ -42,7 +42,7 @@ export async function describeKubelet(
 }
 
 /** A group of tests that cannot run here, said loudly. */
-function describeSkipped(title: string, reason: string): void {
+export function describeSkipped(title: string, reason: string): void {
   process.stderr.write(`SKIPPED: ${title}: ${reason}\n`);
   describe.skip(title, () => {
     test.skip(reason, () => {});

@@ -3,9 +3,10 @@ import * as orders from '@windlass/contracts/orders.ts';
 import type { Outgoing } from '@windlass/runtime/broker/publisher.ts';
 import { partitionOf, type RecordedEvent } from '@windlass/runtime/event.ts';
 import { uuidv7 } from '@windlass/runtime/ids.ts';
+import { until } from '@windlass/runtime/testing/until.ts';
 import { asNewMessage, newMessageId, publish } from './republish.ts';
 import { Shop } from './shop.ts';
-import { Stack, until } from './stack.ts';
+import { Stack } from './stack.ts';
 
 /** Events come from the test alone here, so that nothing but the inventory answers them. */
 let stack: Stack;
@@ -86,7 +87,7 @@ test('answers orders.created with inventory.reserved on the stream within two se
         const found = await lastOf('INVENTORY', subject);
         return JSON.parse(found.data.toString()).orderId === event.aggregateId && found;
       },
-      2_000,
+      { withinMs: 2_000 },
     );
     expect(JSON.parse(message.data.toString()).lines).toEqual([{ sku, quantity: 1 }]);
     expect(message.headers).toContain('ce-type: windlass.inventory.reserved.v1');

@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { until } from '@windlass/runtime/testing/until.ts';
 import { expectAllSettled } from './invariants.ts';
 import type { Shop, View } from './shop.ts';
-import { Stack, until } from './stack.ts';
+import { Stack } from './stack.ts';
 
 const reserveDeadlineMs = 1_500;
 const payDeadlineMs = 2_000;

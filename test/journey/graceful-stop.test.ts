@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { until } from '@windlass/runtime/testing/until.ts';
 import { expectAllSettled } from './invariants.ts';
 import { Load } from './load.ts';
 import { newKey, orderOf } from './shop.ts';
-import { Stack, until, type Worker, workerNames } from './stack.ts';
+import { Stack, type Worker, workerNames } from './stack.ts';
 
 const graceSeconds = 10;
 

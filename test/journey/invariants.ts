@@ -1,8 +1,9 @@
 import { expect } from '@jest/globals';
 import { settledStatuses } from '@windlass/contracts/orders.ts';
+import { until } from '@windlass/runtime/testing/until.ts';
 import { type Ledgers, readLedgers } from './ledgers.ts';
 import { foldedOrders } from './projection.ts';
-import { type Stack, until, workerNames } from './stack.ts';
+import { type Stack, workerNames } from './stack.ts';
 
 export interface Expected {
   /** Dead letters by service; none when not said. */
@@ -42,7 +43,7 @@ export async function stillness(stack: Stack, withinMs: number): Promise<void> {
     const isIdle = after.work === 0 && before.work === 0 && before.events === after.events;
     return isIdle && waiting.every((count) => count === 0);
   };
-  await until('everything is settled', isStill, withinMs).catch((error: unknown) => {
+  await until('everything is settled', isStill, { withinMs }).catch((error: unknown) => {
     throw new Error(`not everything is settled: ${seen}`, { cause: error });
   });
 }

@@ -1,6 +1,7 @@
 import { settledStatuses } from '@windlass/contracts/orders.ts';
+import { until } from '@windlass/runtime/testing/until.ts';
 import { type Answer, newKey, orderOf, type Shop } from './shop.ts';
-import { type Stack, until } from './stack.ts';
+import type { Stack } from './stack.ts';
 
 export interface LoadOptions {
   readonly perSecond: number;
@@ -45,11 +46,9 @@ export class Load {
 
   /** Resolves when so many orders were accepted since the load began. */
   async until(accepted: number, withinMs = 30_000): Promise<void> {
-    await until(
-      `${accepted} orders are accepted`,
-      () => this.accepted.length >= accepted,
+    await until(`${accepted} orders are accepted`, () => this.accepted.length >= accepted, {
       withinMs,
-    );
+    });
   }
 
   /** Resolves when everything that was begun has ended. */

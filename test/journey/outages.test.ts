@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { until } from '@windlass/runtime/testing/until.ts';
 import { expectAllSettled } from './invariants.ts';
 import { Load } from './load.ts';
 import { send } from './shop.ts';
-import { Stack, until, workerNames } from './stack.ts';
+import { Stack, workerNames } from './stack.ts';
 
 const natsOutageMs = 30_000;
 const postgresOutageMs = 60_000;
@@ -28,7 +29,7 @@ async function withoutNats(stack: Stack): Promise<void> {
   stack.platform.nats.kill('SIGKILL');
   const over = Date.now() + natsOutageMs;
   const before = load.accepted.length;
-  await until('the outage is over', () => Date.now() > over, natsOutageMs + 10_000);
+  await until('the outage is over', () => Date.now() > over, { withinMs: natsOutageMs + 10_000 });
   const during = load.accepted.length - before;
   for (const replica of stack.replicas('order')) {
     expect((await send(`${replica.opsUrl}/livez`, 'GET')).status).toBe(200);
@@ -48,7 +49,9 @@ async function withoutPostgres(stack: Stack): Promise<void> {
   stack.platform.postgres.kill('SIGKILL');
   await stack.platform.postgres.exited;
   const over = Date.now() + postgresOutageMs;
-  await until('the outage is over', () => Date.now() > over, postgresOutageMs + 10_000);
+  await until('the outage is over', () => Date.now() > over, {
+    withinMs: postgresOutageMs + 10_000,
+  });
   for (const replica of workerNames.flatMap((worker) => stack.replicas(worker))) {
     expect([replica.name, replica.running()]).toEqual([replica.name, true]);
     expect((await send(`${replica.opsUrl}/livez`, 'GET')).status).toBe(200);

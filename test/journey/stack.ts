@@ -209,28 +209,3 @@ export class Stack {
     }
   }
 }
-
-const pollMs = 25;
-
-/** Resolves with what `look` finds as soon as that is not undefined or false. */
-export async function until<Found>(
-  what: string,
-  look: () => Promise<Found | undefined | false> | Found | undefined | false,
-  withinMs = 30_000,
-): Promise<Found> {
-  const deadline = performance.now() + withinMs;
-  let failure: unknown;
-  for (;;) {
-    try {
-      const found = await look();
-      if (found !== undefined && found !== false) return found;
-      failure = undefined;
-    } catch (error) {
-      failure = error;
-    }
-    if (performance.now() > deadline) {
-      throw new Error(`not within ${withinMs} ms: ${what}`, { cause: failure });
-    }
-    await new Promise((resolve) => setTimeout(resolve, pollMs));
-  }
-}

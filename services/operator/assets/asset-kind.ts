@@ -114,14 +114,21 @@ async function open(
   isDeleted: boolean,
 ): Promise<JetStream | undefined> {
   try {
-    const { lookup, defaultConnection } = parts;
-    return parts.connections.open(await endpointOf(object, lookup, context, defaultConnection));
+    return await connected(parts, object, context);
   } catch (error) {
     const reason = error instanceof ReconcileError ? error.reason : '';
     const gone = ['ClusterNotFound', 'AccountNotFound', 'SecretNotFound', 'NoConnection'];
     if (isDeleted && gone.includes(reason)) return undefined;
     throw error;
   }
+}
+
+async function connected(
+  { connections, lookup, defaultConnection }: AssetParts,
+  object: KubeObject,
+  context: Context,
+): Promise<JetStream> {
+  return connections.open(await endpointOf(object, lookup, context, defaultConnection));
 }
 
 async function look<Spec extends AssetSpec>(
@@ -193,9 +200,7 @@ async function act<Spec extends AssetSpec>(
   context: Context,
 ): Promise<void> {
   const spec = definition.specOf(object);
-  const { lookup, defaultConnection } = parts;
-  const endpoint = await endpointOf(object, lookup, context, defaultConnection);
-  const jetStream = parts.connections.open(endpoint);
+  const jetStream = await connected(parts, object, context);
   const key = keyOf(object);
   const mandate = { object: `${object.kind} ${key}`, context };
   for (const request of definition.requests(spec, action)) {

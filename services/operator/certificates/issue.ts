@@ -14,6 +14,8 @@ export interface KeyPair {
 
 export interface Wanted {
   readonly commonName: string;
+  /** To Kubernetes, the groups of a user. */
+  readonly organizations?: readonly string[];
   readonly dnsNames: readonly string[];
   readonly ipAddresses: readonly string[];
   readonly validMs: number;
@@ -50,14 +52,17 @@ export async function newAuthority(
  * It never outlives its authority. Throws when the authority's key cannot be read.
  */
 export async function issue(authority: KeyPair, wanted: Wanted, now: number): Promise<KeyPair> {
-  const { commonName, dnsNames, ipAddresses, validMs } = wanted;
+  const { commonName, organizations = [], dnsNames, ipAddresses, validMs } = wanted;
   const issuer = new x509.X509Certificate(authority.certificate);
   const signingKey = await importKey(authority.key);
   const keys = await newKeys();
   const certificate = await x509.X509CertificateGenerator.create({
     ...validity(Math.min(validMs, issuer.notAfter.getTime() - now), now),
     serialNumber: newSerial(),
-    subject: [{ CN: [commonName.slice(0, commonNameMax)] }],
+    subject: [
+      ...organizations.map((each) => ({ O: [each] })),
+      { CN: [commonName.slice(0, commonNameMax)] },
+    ],
     issuer: issuer.subjectName.toJSON(),
     publicKey: keys.publicKey,
     signingKey,

@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { freePort } from '@windlass/local/ports.ts';
 import { natsUrl } from '@windlass/local/testing.ts';
+import { until } from '@windlass/runtime/testing/until.ts';
 import { type ControlPlane, startControlPlane } from '../../../test/cluster/control-plane.ts';
 import { isRefusal, KubeApi } from '../../../test/cluster/kube-api.ts';
 import { describeCluster } from '../../../test/cluster/testing.ts';
@@ -25,7 +26,6 @@ const values = `/apis/external.metrics.k8s.io/v1beta1/namespaces/${namespace}`;
 const lagPath = `${values}/windlass-consumer-lag`;
 const stream = `LAG${Date.now()}`;
 const dayMs = 86_400_000;
-const waitMs = 60_000;
 const warnings: string[] = [];
 const logger = {
   info: () => {},
@@ -197,16 +197,6 @@ function lagApi(port: number, isLeader: boolean): LagApi {
   });
 }
 
-async function until<Value>(attempt: () => Promise<Value | undefined>): Promise<Value> {
-  const deadline = performance.now() + waitMs;
-  while (performance.now() < deadline) {
-    const found = await attempt().catch(() => undefined);
-    if (found !== undefined) return found;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  throw new Error('it did not come about');
-}
-
 async function publish(count: number): Promise<void> {
   for (let index = 0; index < count; index++) await jetStream.request(`${stream}.made`, { index });
 }
@@ -251,7 +241,7 @@ function valueTests(): void {
   }, 60_000);
 
   test('become available', async () => {
-    await until(async () => {
+    await until('the API is available', async () => {
       const { status } = await api.get<ApiService>(apiService);
       return status.conditions.find(
         ({ type, status: is }) => type === 'Available' && is === 'True',
@@ -263,15 +253,17 @@ function valueTests(): void {
   }, 120_000);
 
   test('are served by a replica that does not lead, with the certificate that the leader made', async () => {
-    expect(await until(async () => follower.port)).toBeGreaterThan(0);
-    expect(await until(async () => (follower.reason === undefined ? 'serves' : undefined))).toBe(
-      'serves',
-    );
+    expect(await until('the follower listens', async () => follower.port)).toBeGreaterThan(0);
+    expect(
+      await until('the follower serves', async () =>
+        follower.reason === undefined ? 'serves' : undefined,
+      ),
+    ).toBe('serves');
   }, 60_000);
 
   test('are the number of messages that the leader of the consumer counts', async () => {
     await publish(30);
-    const list = await until(async () => {
+    const list = await until('the lag is 30', async () => {
       const found = await lagOf('consumer=worker');
       return found.items[0]?.value === '30' ? found : undefined;
     });
@@ -287,12 +279,12 @@ function valueTests(): void {
   test('scale a Deployment up, and leave it alone when there is no number', async () => {
     await api.post(`/apis/apps/v1/namespaces/${namespace}/deployments`, deployment('worker'));
     await api.post(hpas, autoscaler('worker'));
-    const scaled = await until(async () => {
+    const scaled = await until('the autoscaler wants three', async () => {
       const found = await api.get<Autoscaler>(`${hpas}/worker`);
       return found.status.desiredReplicas === 3 ? found : undefined;
     });
     expect(scaled.status.desiredReplicas).toBe(3);
-    const { spec } = await until(async () => {
+    const { spec } = await until('the Deployment has three', async () => {
       const found = await api.get<{ readonly spec: { readonly replicas: number } }>(
         `/apis/apps/v1/namespaces/${namespace}/deployments/worker`,
       );
@@ -300,7 +292,7 @@ function valueTests(): void {
     });
     expect(spec.replicas).toBe(3);
     await jetStream.ask(`CONSUMER.DELETE.${stream}.${consumer('worker').durable}`);
-    const failing = await until(async () => {
+    const failing = await until('the autoscaler fails', async () => {
       const found = await api.get<Autoscaler>(`${hpas}/worker`);
       const active = found.status.conditions?.find(({ type }) => type === 'ScalingActive');
       return active?.status === 'False' ? { ...active, ...found.status } : undefined;

@@ -1,14 +1,6 @@
 import { constants, readFileSync } from 'node:fs';
 import { access } from 'node:fs/promises';
-import {
-  connect,
-  createInbox,
-  credsAuthenticator,
-  Events,
-  type NatsConnection,
-  nkeyAuthenticator,
-  type Subscription,
-} from 'nats';
+import { connect, createInbox, Events, type NatsConnection, type Subscription } from 'nats';
 import { fullJitter, pause } from '../failure/retry.ts';
 import type { Logger } from '../telemetry/log.ts';
 import {
@@ -26,6 +18,8 @@ const pingIntervalMs = 10_000;
 /** PEM texts. A `servername` is what the certificate must name when the address is another. */
 export interface BrokerTls {
   readonly ca?: string;
+  /** Path, instead of `ca`; read at each attempt. */
+  readonly caFile?: string;
   readonly cert?: string;
   readonly key?: string;
   readonly servername?: string;
@@ -221,10 +215,13 @@ export class Broker {
 
   private async authenticator() {
     const { credsFile, nkeyFile, credentials } = this.options;
-    // A file that cannot be read fails this attempt. The client asks again when it reconnects.
-    await Promise.all([credsFile, nkeyFile].map((file) => file && access(file, constants.R_OK)));
-    if (credsFile !== undefined) return credsAuthenticator(() => readFileSync(credsFile));
-    if (nkeyFile !== undefined) return nkeyAuthenticator(() => seedIn(nkeyFile));
+    const file = credsFile ?? nkeyFile;
+    if (file !== undefined) {
+      // A file that cannot be read fails this attempt. The client asks again when it reconnects.
+      await access(file, constants.R_OK);
+      const kind = file === credsFile ? 'creds' : 'nkey';
+      return (nonce?: string) => authenticatorOf(credentialsIn(file, kind))(nonce);
+    }
     const given = await credentials?.();
     return given === undefined ? undefined : authenticatorOf(given);
   }
@@ -260,9 +257,9 @@ export class Broker {
   }
 }
 
-/** People end files with a line break. */
-function seedIn(file: string): Uint8Array {
-  return new TextEncoder().encode(readFileSync(file, 'utf8').trim());
+function credentialsIn(file: string, kind: 'creds' | 'nkey'): Credentials {
+  const text = readFileSync(file, 'utf8');
+  return kind === 'creds' ? { kind, text } : { kind, seed: text };
 }
 
 export type { ConnectionFailure, Credentials, NatsConnection, Subscription };

@@ -2,8 +2,9 @@ import { readFile } from 'node:fs/promises';
 import type { ServiceProcess } from '@windlass/local/processes.ts';
 import type { AuditedRequest } from '../../cluster/audit-log.ts';
 import type { ApiList, ApiObject } from '../../cluster/kube-api.ts';
+import { percentileOf } from '../histogram.ts';
 import { type Asset, assetsOf } from './assets.ts';
-import { inFlight, quantile } from './load.ts';
+import { inFlight } from './load.ts';
 import { reconcileQuantile } from './reconciles.ts';
 import { namespace, type Scene } from './scene.ts';
 
@@ -11,7 +12,6 @@ const bareInFlight = 16;
 const createInFlight = 16;
 const convergeMs = 10 * 60_000;
 const probeGapMs = 100;
-const pollMs = 200;
 const writes = new Set(['create', 'update', 'patch', 'delete']);
 
 export interface Converged {
@@ -52,7 +52,7 @@ export async function converge(scene: Scene, streams: number): Promise<Converged
     apiCallsPerObject: requests.length / assets.length,
     jetStreamCallsPerObject: ((await jetStreamCalls(scene)) - callsBefore) / assets.length,
     reconcileP99Ms: 1_000 * (await reconcileQuantile(operator.opsUrl, 0.99)),
-    roundTripMs: quantile(trips, 0.5),
+    roundTripMs: percentileOf(trips, 0.5),
     memoryMiB: await residentMiB(operator.pid),
     operator,
   };
@@ -159,18 +159,4 @@ export function writesOf(requests: readonly AuditedRequest[]): readonly AuditedR
 
 export async function repeatedly(times: number, run: (index: number) => Promise<void>) {
   for (let index = 0; index < times; index++) await run(index);
-}
-
-/** Resolves when `holds` does; throws after `withinMs`. */
-export async function until(
-  what: string,
-  holds: () => Promise<boolean>,
-  withinMs: number,
-  gapMs = pollMs,
-): Promise<void> {
-  const deadline = performance.now() + withinMs;
-  while (!(await holds())) {
-    if (performance.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, gapMs));
-  }
 }

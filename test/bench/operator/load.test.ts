@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { inFlight, quantile } from './load.ts';
+import { inFlight } from './load.ts';
 
 test('every task runs once, and no more at a time than the limit', async () => {
   const done: number[] = [];
@@ -20,18 +20,4 @@ test('a failure is not swallowed', async () => {
     throw new Error('refused');
   });
   await expect(failing).rejects.toThrow('refused');
-});
-
-test.each([
-  [0.5, 5],
-  [0.99, 10],
-  [1, 10],
-  [0, 1],
-])('the quantile %d of 1 to 10 is %d', (share, value) => {
-  const values = Array.from({ length: 10 }, (_, index) => 10 - index);
-  expect(quantile(values, share)).toBe(value);
-});
-
-test('nothing has no quantile', () => {
-  expect(quantile([], 0.5)).toBeNaN();
 });

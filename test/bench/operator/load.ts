@@ -10,10 +10,3 @@ export async function inFlight<Task>(
   };
   await Promise.all(Array.from({ length: limit }, worker));
 }
-
-/** The value below which `share` (0 to 1) of the values lie; NaN when there are none. */
-export function quantile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((left, right) => left - right);
-  const index = Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1);
-  return sorted[Math.max(0, index)] ?? Number.NaN;
-}

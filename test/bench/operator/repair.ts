@@ -1,5 +1,5 @@
-import { until } from './converge.ts';
-import { quantile } from './load.ts';
+import { until } from '@windlass/runtime/testing/until.ts';
+import { percentileOf } from '../histogram.ts';
 import type { Scene } from './scene.ts';
 
 const deletions = 100;
@@ -21,11 +21,11 @@ export async function repair(scene: Scene, streams: number): Promise<number> {
         () => true,
         () => false,
       );
-    await until(`${name} is back`, isBack, repairMs, lookGapMs);
+    await until(`${name} is back`, isBack, { withinMs: repairMs, everyMs: lookGapMs });
     seconds.push((performance.now() - started) / 1_000);
   }
   await consumersAreBack(scene, count);
-  return quantile(seconds, 0.99);
+  return percentileOf(seconds, 0.99);
 }
 
 /** What went with a stream comes back as well. */
@@ -39,7 +39,6 @@ async function consumersAreBack(scene: Scene, streams: number): Promise<void> {
       }
       return true;
     },
-    repairMs,
-    settleMs / 10,
+    { withinMs: repairMs, everyMs: settleMs / 10 },
   );
 }

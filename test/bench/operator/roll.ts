@@ -1,11 +1,12 @@
 import { temporaryDirectory } from '@windlass/local/directory.ts';
 import { resolveNatsServer } from '@windlass/local/nats-binary.ts';
 import { Broker } from '@windlass/runtime/broker/connection.ts';
+import { until } from '@windlass/runtime/testing/until.ts';
 import type { ApiList, ApiObject } from '../../cluster/kube-api.ts';
 import { startKubelet } from '../../cluster/kubelet/kubelet.ts';
 import { LiveAddresses } from '../../cluster/live-addresses.ts';
 import { PublishLoad } from '../../cluster/publish-load.ts';
-import { isReady, pathOf, until } from './converge.ts';
+import { isReady, pathOf } from './converge.ts';
 import { namespace, type Scene, setScene } from './scene.ts';
 
 const cluster = 'bench';
@@ -43,7 +44,7 @@ export async function rollLoaded(
       await until(
         `${name} is Ready`,
         async () => isReady(await scene.api.get(pathOf(plural, name))),
-        readyMs,
+        { withinMs: readyMs },
       );
     }
     return await measure(scene, details);
@@ -73,7 +74,7 @@ async function measure(scene: Scene, details: Record<string, number>) {
     if (now.length < 3 || now.some((uid) => before.includes(uid))) return false;
     return isReady(await scene.api.get(pathOf('natsclusters', cluster)));
   };
-  await until('all three are rolled', isRolled, rollMs, 1_000);
+  await until('all three are rolled', isRolled, { withinMs: rollMs, everyMs: 1_000 });
   details.rollSeconds = (performance.now() - started) / 1_000;
   const { published, failed, repeated } = await load.stop();
   const behind = await watched.stop();

@@ -14,6 +14,7 @@ import {
   kubeconfigFor,
   startControlPlane,
 } from '../../cluster/control-plane.ts';
+import { operatorEnvironment } from '../../cluster/in-process-operator.ts';
 import type { KubeApi } from '../../cluster/kube-api.ts';
 
 export const namespace = 'bench';
@@ -119,13 +120,10 @@ async function startOperator(
     ...{ port, opsPort, keepRunning: false },
     env: {
       ...process.env,
-      KUBECONFIG: kubeconfig,
-      HOST: '127.0.0.1',
+      ...operatorEnvironment(kubeconfig),
+      POD_NAMESPACE: namespace,
       PORT: `${port}`,
       OPS_PORT: `${opsPort}`,
-      LOG_LEVEL: 'warn',
-      POD_NAMESPACE: namespace,
-      EXTERNAL_METRICS: 'off',
       ...env,
     },
     onLine: () => {},

@@ -7,6 +7,7 @@ import { migrate } from '@windlass/runtime/store/migrations.ts';
 import { measureOutbox } from '@windlass/runtime/store/outbox.ts';
 import type { Database } from '@windlass/runtime/store/pool.ts';
 import { runtimeMigrations } from '@windlass/runtime/store/schema.ts';
+import { until } from '@windlass/runtime/testing/until.ts';
 import type { z } from 'zod';
 import { openBroker, openDatabase } from './floor.ts';
 import type { RelayRates, relayProbe } from './probes.ts';
@@ -15,8 +16,7 @@ import { newAcceptance } from './writer.ts';
 const window = 256;
 const appendBatch = 500;
 const connections = 8;
-const pollMs = 5;
-const lateMs = 60_000;
+const everyMs = 5;
 
 type Spec = z.output<typeof relayProbe>;
 
@@ -63,8 +63,10 @@ async function drainOnce(database: Database, spec: Spec): Promise<number> {
   });
   const started = performance.now();
   await relay.start();
-  await until(() => published >= spec.events);
-  await until(async () => (await measureOutbox(database)).rows === 0);
+  await until('everything is published', () => published >= spec.events, { everyMs });
+  await until('the outbox is empty', async () => (await measureOutbox(database)).rows === 0, {
+    everyMs,
+  });
   const seconds = (performance.now() - started) / 1_000;
   await relay.stop(1_000);
   wake.close();
@@ -91,12 +93,4 @@ async function publishAwaited(spec: Spec): Promise<number> {
   const seconds = (performance.now() - started) / 1_000;
   await broker.close();
   return stored / seconds;
-}
-
-async function until(reached: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + lateMs;
-  while (!(await reached())) {
-    if (performance.now() > deadline) throw new Error('the relay has not drained its outbox');
-    await new Promise((resolve) => setTimeout(resolve, pollMs));
-  }
 }

@@ -1,4 +1,4 @@
-import { pause } from './probe.ts';
+import { pause } from '@windlass/runtime/failure/retry.ts';
 
 const againMs = 300;
 

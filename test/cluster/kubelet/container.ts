@@ -1,6 +1,7 @@
+import { pause } from '@windlass/runtime/failure/retry.ts';
 import type { Child, Exit } from '../../../services/local/child.ts';
 import type { ContainerSpec } from './pod.ts';
-import { aborted, pause, probe } from './probe.ts';
+import { aborted, probe } from './probe.ts';
 
 /** Exit codes of a shell: what a signal ended is 128 more than its number. */
 const signalNumbers: Readonly<Record<string, number>> = { SIGINT: 2, SIGKILL: 9, SIGTERM: 15 };

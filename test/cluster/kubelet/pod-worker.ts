@@ -1,5 +1,6 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pause } from '@windlass/runtime/failure/retry.ts';
 import type { Child } from '../../../services/local/child.ts';
 import { isRefusal, type KubeApi } from '../kube-api.ts';
 import { claimsOf } from './claims.ts';
@@ -8,7 +9,6 @@ import { commandOf, environmentOf, type Surroundings } from './container-environ
 import { type Isolation, type Mount, makeRoot, runBeside, startIn } from './isolation.ts';
 import type { Claim, ConfigMap, ContainerSpec, Pod, Secret, Volume } from './pod.ts';
 import { type PodStatus, podStatus } from './pod-status.ts';
-import { pause } from './probe.ts';
 import { filesOf, isOfFiles, writeFiles } from './volume-files.ts';
 
 const againMs = 250;

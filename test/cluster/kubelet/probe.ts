@@ -1,6 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { connect } from 'node:net';
+import { accepts } from '@windlass/local/ports.ts';
+import { pause } from '@windlass/runtime/failure/retry.ts';
 import type { ContainerSpec, Handler, Probe } from './pod.ts';
 
 /** Where and how to probe a container. */
@@ -98,7 +99,7 @@ async function attempt(container: ProbedContainer, spec: Probe): Promise<boolean
   const { httpGet, tcpSocket } = spec;
   const port = portOf(container.spec, httpGet?.port ?? tcpSocket?.port);
   if (httpGet !== undefined) return await getsOk(container.address, port, httpGet, timeoutMs);
-  return await accepts(container.address, port, timeoutMs);
+  return await accepts(port, { host: container.address, timeoutMs });
 }
 
 function portOf({ ports = [] }: ContainerSpec, wanted: number | string | undefined): number {
@@ -124,33 +125,6 @@ function getsOk(
     request.on('error', () => resolve(false));
     request.on('close', () => resolve(false));
     request.end();
-  });
-}
-
-function accepts(host: string, port: number, timeout: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port, timeout });
-    const end = (isOpen: boolean) => {
-      socket.destroy();
-      resolve(isOpen);
-    };
-    socket.once('connect', () => end(true));
-    socket.once('error', () => end(false));
-    socket.once('timeout', () => end(false));
-  });
-}
-
-/** Ends early when the signal is aborted. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const end = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal.addEventListener('abort', end);
   });
 }
 
