@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { afterEach, expect, test } from '@jest/globals';
-import { placeOrders } from './order-load.ts';
+import { type Followed, placeOrders } from './order-load.ts';
 import { freePort } from './ports.ts';
 
 let server: Server;
@@ -17,15 +17,16 @@ async function serve(handle: (request: IncomingMessage, answer: ServerResponse) 
 }
 
 function load(url: string, count: number) {
-  const settled: string[] = [];
+  const settled: Followed[] = [];
   const accepted: number[] = [];
-  const options = { url, count, concurrency: 4 };
+  const stop = new AbortController();
+  const options = { url, count, concurrency: 4, signal: stop.signal };
   const done = placeOrders({
     ...options,
     onAccepted: () => accepted.push(1),
-    onSettled: (status) => settled.push(status),
+    onSettled: (order) => settled.push(order),
   });
-  return { settled, accepted, done };
+  return { settled, accepted, done, stop };
 }
 
 function reply(answer: ServerResponse, status: number, body: object): void {
@@ -51,7 +52,9 @@ test('repeats a refused request with the same key and follows until settled', as
   const { settled, accepted, done } = load(url, 3);
   expect((await done).size).toBe(0);
   expect(accepted).toHaveLength(3);
-  expect(settled).toEqual(['CONFIRMED', 'CONFIRMED', 'CONFIRMED']);
+  const ends = settled.map(({ status, attempts }) => ({ status, attempts }));
+  expect(ends).toEqual(Array.from({ length: 3 }, () => ({ status: 'CONFIRMED', attempts: 2 })));
+  expect(settled.every(({ acceptedMs, settledMs }) => acceptedMs > 0 && settledMs > 0)).toBe(true);
   expect(keys.size).toBe(3);
 }, 20_000);
 
@@ -60,4 +63,16 @@ test('reports the reason of a refusal', async () => {
   const { settled, done } = load(url, 2);
   expect([...(await done)]).toEqual([['POST /v1/orders: 400 {"title":"no"}', 2]]);
   expect(settled).toEqual([]);
+}, 20_000);
+
+test('places no other order once it is told to stop, and follows those that it placed', async () => {
+  const url = await serve((request, answer) => {
+    if (request.method === 'POST') stop.abort();
+    const status = request.method === 'POST' ? 202 : 200;
+    reply(answer, status, { orderId: 'o', status: 'CONFIRMED' });
+  });
+  const { settled, accepted, done, stop } = load(url, 1_000);
+  expect((await done).size).toBe(0);
+  expect(accepted.length).toBeLessThanOrEqual(4);
+  expect(settled).toHaveLength(accepted.length);
 }, 20_000);

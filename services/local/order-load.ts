@@ -6,20 +6,35 @@ import { sampleSkus } from './sample.ts';
 
 /** Below the order service's bound of waiting requests. */
 const openMax = 900;
-/** An order that is not settled in this time after its acceptance counts as lost. */
 const settleMs = 60_000;
 const waitSeconds = 10;
 const requestTimeoutMs = 20_000;
 /** Of one order: a refusal because of overload or a restart is tried again. */
 const placeAttempts = 20;
 const retryMs = 250;
+/** What the same request may not be answered with again: held up, under way, too many. */
+const passing = new Set([408, 409, 429]);
 const maxLines = 5;
 const customers = 10_000;
 
+/** What became of one order that was placed. */
+export interface Followed {
+  /** When it was first sent, in milliseconds since 1970. */
+  readonly startedAt: number;
+  /** How often it was sent until it was accepted. */
+  readonly attempts: number;
+  /** From when it was first sent to its acceptance. */
+  readonly acceptedMs: number;
+  /** From the acceptance to the answer that says that the order is settled. */
+  readonly settledMs: number;
+  readonly status: string;
+}
+
 export interface Placed {
   onAccepted(): void;
-  /** `tookMs` runs from the acceptance to the answer that says that the order is settled. */
-  onSettled(status: string, tookMs: number): void;
+  onSettled(order: Followed): void;
+  /** An order that was not accepted, or is not settled in time. */
+  onFailed?(startedAt: number, reason: string): void;
 }
 
 export interface LoadOptions extends Placed {
@@ -29,13 +44,21 @@ export interface LoadOptions extends Placed {
   readonly concurrency: number;
   /** Orders a second at most. */
   readonly rate?: number;
+  /** An order that is not settled in this time after its acceptance counts as lost. A minute. */
+  readonly settleMs?: number;
+  /** Once it is aborted no other order is placed; those that are under way are followed. */
+  readonly signal?: AbortSignal;
+}
+
+interface Accepted extends Pick<Followed, 'startedAt' | 'attempts' | 'acceptedMs'> {
+  readonly orderId: string;
 }
 
 const orderAnswer = z.object({ orderId: z.string(), status: z.string() });
 
 /**
- * Places random orders for the sample stock and follows each until it is settled or a minute
- * has passed. Resolves with the reasons of those that failed, and how often each occurred.
+ * Places random orders for the sample stock and follows each until it is settled or counts as
+ * lost. Resolves with the reasons of those that failed, and how often each occurred.
  */
 export async function placeOrders(options: LoadOptions): Promise<ReadonlyMap<string, number>> {
   const agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY });
@@ -43,29 +66,31 @@ export async function placeOrders(options: LoadOptions): Promise<ReadonlyMap<str
   const open = new Set<Promise<void>>();
   const started = performance.now();
   let next = 0;
-  const follow = async (orderId: string) => {
+  const follow = async ({ orderId, ...order }: Accepted) => {
     const acceptedAt = performance.now();
-    const status = await settled(agent, options.url, orderId);
-    options.onSettled(status, performance.now() - acceptedAt);
+    const status = await settled(agent, options.url, orderId, options.settleMs ?? settleMs);
+    options.onSettled({ ...order, status, settledMs: performance.now() - acceptedAt });
   };
-  const note = (error: unknown) => {
+  const note = (startedAt: number, error: unknown) => {
     const reason = error instanceof Error ? error.message : String(error);
     failures.set(reason, (failures.get(reason) ?? 0) + 1);
+    options.onFailed?.(startedAt, reason);
   };
   const worker = async () => {
-    while (next < options.count) {
+    while (next < options.count && options.signal?.aborted !== true) {
       const number = next++;
       if (options.rate !== undefined) await until(started + (number * 1_000) / options.rate);
       while (open.size >= openMax) await Promise.race(open);
+      const startedAt = Date.now();
       try {
-        const orderId = await place(agent, options.url);
+        const order = await place(agent, options.url, startedAt);
         options.onAccepted();
-        const following = follow(orderId)
-          .catch(note)
+        const following = follow(order)
+          .catch((error) => note(startedAt, error))
           .finally(() => open.delete(following));
         open.add(following);
       } catch (error) {
-        note(error);
+        note(startedAt, error);
       }
     }
   };
@@ -76,23 +101,32 @@ export async function placeOrders(options: LoadOptions): Promise<ReadonlyMap<str
 }
 
 /** Safe to repeat: every attempt has the same key. */
-async function place(agent: Agent, url: string): Promise<string> {
+async function place(agent: Agent, url: string, startedAt: number): Promise<Accepted> {
+  const began = performance.now();
   const headers = { 'content-type': 'application/json', 'idempotency-key': randomUUID() };
   const body = JSON.stringify(randomOrder());
   let last = '';
-  for (let attempt = 0; attempt < placeAttempts; attempt++) {
+  for (let attempts = 1; attempts <= placeAttempts; attempts++) {
     const answer = await send(agent, `${url}/v1/orders`, 'POST', headers, body);
-    if (answer.status === 202) return orderAnswer.parse(JSON.parse(answer.body)).orderId;
+    if (answer.status === 202) {
+      const { orderId } = orderAnswer.parse(JSON.parse(answer.body));
+      return { orderId, startedAt, attempts, acceptedMs: performance.now() - began };
+    }
     last = `POST /v1/orders: ${answer.status} ${answer.body.slice(0, 200)}`;
-    if (answer.status >= 400 && answer.status < 500 && answer.status !== 409) break;
+    if (answer.status >= 400 && answer.status < 500 && !passing.has(answer.status)) break;
     await until(performance.now() + retryMs);
   }
   throw new Error(last);
 }
 
-async function settled(agent: Agent, url: string, orderId: string): Promise<string> {
+async function settled(
+  agent: Agent,
+  url: string,
+  orderId: string,
+  withinMs: number,
+): Promise<string> {
   const address = `${url}/v1/orders/${orderId}?wait=${waitSeconds}s`;
-  const deadline = performance.now() + settleMs;
+  const deadline = performance.now() + withinMs;
   let last = 'nothing';
   while (performance.now() < deadline) {
     const answer = await send(agent, address, 'GET', {}, '');
@@ -105,7 +139,7 @@ async function settled(agent: Agent, url: string, orderId: string): Promise<stri
       await until(performance.now() + retryMs);
     }
   }
-  throw new Error(`not settled after ${settleMs / 1_000} s (${last})`);
+  throw new Error(`not settled after ${withinMs / 1_000} s (${last})`);
 }
 
 function randomOrder() {

@@ -55,7 +55,7 @@ export interface ServiceProcess {
  * generation of 16 MiB takes a tenth of the CPU off a busy service; V8's own threads beyond one
  * only cost memory on a machine that many processes share.
  */
-function v8Flags(memoryMiB: number): readonly string[] {
+export function v8Flags(memoryMiB: number): readonly string[] {
   const oldSpaceMiB = Math.floor(memoryMiB / 2);
   return [`--max-old-space-size=${oldSpaceMiB}`, '--max-semi-space-size=16', '--v8-pool-size=1'];
 }

@@ -1,3 +1,5 @@
+import type { Followed } from './order-load.ts';
+
 const terminalPeriodMs = 100;
 const filePeriodMs = 1_000;
 
@@ -28,9 +30,9 @@ export class Progress {
     this.acceptedCount++;
   };
 
-  readonly settled = (status: string, tookMs: number): void => {
+  readonly settled = ({ status, settledMs }: Followed): void => {
     this.byStatus.set(status, (this.byStatus.get(status) ?? 0) + 1);
-    this.tookMs.push(tookMs);
+    this.tookMs.push(settledMs);
   };
 
   /** Whether every order was accepted and settled. */

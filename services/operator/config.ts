@@ -19,7 +19,7 @@ export const operatorEnvironment = z.object({
   DEFAULT_NATS_URL: servers.optional(),
   DEFAULT_NATS_CREDS: text.optional(),
   DEFAULT_NATS_NKEY: text.optional(),
-  RECONCILE_WORKERS: whole(1, 256).default(16),
+  RECONCILE_WORKERS: whole(1, 256).default(8),
   RESYNC_MS: durationMs.default(5 * 60_000),
   EXTERNAL_METRICS: z.enum(['on', 'off'], { error: 'must be on or off' }).default('on'),
   EXTERNAL_METRICS_SERVICE: name.default('windlass-operator'),

@@ -23,6 +23,7 @@ import { ApiError } from './lag/status.ts';
 import { createOperatorMetrics, type OperatorMetrics } from './metrics.ts';
 import { NamespacedClient } from './namespaced-client.ts';
 import { natsClusterKind } from './nats-cluster/nats-cluster.ts';
+import { assetReading, clusterReading, NatsGauges } from './nats-gauges.ts';
 import { KeyProofs } from './nats-user/key-proofs.ts';
 import { natsUserKind } from './nats-user/nats-user.ts';
 import {
@@ -175,14 +176,15 @@ class Assembly {
   }
 
   private addKinds(): void {
-    const { assets, loop, cache } = this;
+    const { assets, loop, cache, election } = this;
     const { metrics } = this.given;
-    loop.add(countingSteps(natsClusterKind(assets), metrics));
+    const gauges = new NatsGauges({ metrics, cache, isLeader: () => election.isLeader });
+    const cluster = countingSteps(natsClusterKind(assets), metrics);
+    loop.add(gauges.watching(cluster, clusterReading));
     loop.add(natsUserKind({ lookup: assets.lookup, proofs: new KeyProofs() }));
-    loop.add(streamKind(assets));
-    loop.add(consumerKind(assets));
-    loop.add(keyValueKind(assets));
-    loop.add(objectStoreKind(assets));
+    for (const kind of [streamKind, consumerKind, keyValueKind, objectStoreKind]) {
+      loop.add(gauges.watching(kind(assets), assetReading));
+    }
     const { connections, defaultConnection } = assets;
     followAdvisories({
       ...{ connections, cache },

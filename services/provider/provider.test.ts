@@ -128,5 +128,6 @@ test('hits about as many keys as it is told to', () => {
 test('answers on its ops port', async () => {
   const ops = `http://127.0.0.1:${provider.opsPort}`;
   expect((await fetch(`${ops}/readyz`)).status).toBe(200);
+  expect((await fetch(`${ops}/startupz`)).status).toBe(200);
   expect(await (await fetch(`${ops}/metrics`)).text()).toContain('provider_captures_total 0');
 });

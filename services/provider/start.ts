@@ -43,7 +43,8 @@ export async function startProvider(options: StartOptions): Promise<RunningProvi
 function opsListener(api: ProviderServer): RequestListener {
   return (request, response) => {
     const isMetrics = request.url === '/metrics';
-    const isKnown = isMetrics || ['/livez', '/readyz'].some((path) => request.url === path);
+    const isKnown =
+      isMetrics || ['/livez', '/readyz', '/startupz'].some((path) => request.url === path);
     response.writeHead(isKnown ? 200 : 404, { 'Content-Type': 'text/plain' });
     response.end(isMetrics ? api.metrics() : isKnown ? 'ok\n' : 'not found\n');
   };

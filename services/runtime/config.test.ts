@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import * as orders from '@windlass/contracts/orders.ts';
 import { defineService } from '@windlass/contracts/service.ts';
-import { loadConfig } from './config.ts';
+import { loadConfig, loadMigrationConfig } from './config.ts';
 
 const plain = {
   port: 8080,
@@ -41,7 +41,7 @@ describe('loadConfig', () => {
       opsPort: 9080,
       bodyMaxBytes: 65_536,
     });
-    expect(config.database).toEqual({ url: env.DATABASE_URL, poolMax: 8 });
+    expect(config.database).toEqual({ url: env.DATABASE_URL, poolMax: 8, migrates: true });
     expect(config.nats?.servers).toEqual(['nats://a:4222', 'b:4222']);
     expect(config.calls).toEqual({ 'card-provider': 'http://localhost:8090' });
     expect(config.admission).toEqual({ outboxRows: 500_000, outboxAgeMs: 900_000, queue: 2_000 });
@@ -93,6 +93,7 @@ describe('loadConfig', () => {
       { LOG_LEVEL: 'loud' },
       'shop: LOG_LEVEL must be one of trace, debug, info, warn, error, fatal, silent.',
     ],
+    [{ MIGRATE: 'no' }, 'shop: MIGRATE must be on or off.'],
     [{ TRACE_SAMPLE_RATIO: '1.5' }, 'shop: TRACE_SAMPLE_RATIO must lie between 0 and 1.'],
     [{ HOT_LANE_ALLOWED: 'yes' }, 'shop: HOT_LANE_ALLOWED must be true or false.'],
     [{ PROVIDER_TIMEOUT_MS: '30000' }, 'shop: PROVIDER_TIMEOUT_MS must be less than ACK_WAIT_MS.'],
@@ -108,5 +109,15 @@ describe('loadConfig', () => {
   test('never shows a value', () => {
     const secrets = { ...env, DATABASE_URL: 'hunter2', NATS_URL: 'hunter2 hunter2' };
     expect(() => loadConfig(service, secrets)).toThrow(/^(?!.*hunter2)/);
+  });
+});
+
+describe('loadMigrationConfig', () => {
+  test('asks for the database and for no other connection', () => {
+    const { DATABASE_URL } = env;
+    expect(loadMigrationConfig(service, { DATABASE_URL }).database.url).toBe(DATABASE_URL);
+    expect(() => loadMigrationConfig(service, {})).toThrow(
+      new Error('shop: DATABASE_URL must be set.'),
+    );
   });
 });

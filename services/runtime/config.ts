@@ -59,6 +59,7 @@ export const environment = z.object({
     .optional(),
   DATABASE_URL: address('postgres', 'postgresql').optional(),
   DATABASE_POOL_MAX: whole(1, 500).default(8),
+  MIGRATE: z.enum(['on', 'off'], { error: 'must be on or off' }).default('on'),
   NATS_URL: servers.optional(),
   NATS_CREDS: text.optional(),
   NATS_NKEY: text.optional(),
@@ -122,8 +123,7 @@ export function loadConfig(
     service: service.name,
     /** Named in the first log line and in dead letters. */
     version: variables.WINDLASS_VERSION,
-    replica:
-      variables.REPLICA_ID ?? `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`,
+    replica: replicaOf(variables),
     /** Where a process without a database keeps its files. It must exist. */
     dataDir: variables.DATA_DIR,
     http: {
@@ -133,9 +133,7 @@ export function loadConfig(
       bodyMaxBytes: variables.BODY_MAX_BYTES,
     },
     /** Present exactly when the service owns a database. */
-    database: service.database
-      ? { url: variables.DATABASE_URL ?? '', poolMax: variables.DATABASE_POOL_MAX }
-      : undefined,
+    database: service.database ? databaseOf(variables) : undefined,
     /** Present exactly when the service consumes or publishes events. */
     nats: usesNats(service)
       ? {
@@ -148,9 +146,7 @@ export function loadConfig(
     /** Base URL of each service that this one calls, by the service's name. */
     calls: callsOf(service, given),
     telemetry: {
-      enabled: variables.TELEMETRY === 'on',
-      logLevel: variables.LOG_LEVEL,
-      logFile: variables.LOG_FILE,
+      ...logOf(variables),
       /** Base URL of an OTLP/HTTP collector; absent: no span is exported. */
       otlpEndpoint: variables.OTEL_EXPORTER_OTLP_ENDPOINT,
       sampleRatio: variables.TRACE_SAMPLE_RATIO,
@@ -165,6 +161,44 @@ export function loadConfig(
     hotLaneAllowed: variables.HOT_LANE_ALLOWED === 'true',
     timing,
   };
+}
+
+/**
+ * What `migrate` needs: the database and the log, and no other connection, so that the step before
+ * a service starts is given no more. Throws as `loadConfig` does.
+ */
+export function loadMigrationConfig(
+  service: ServiceDefinition,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+) {
+  const variables = readVariables(service.name, environment, env);
+  requireDatabase(service, variables);
+  return {
+    replica: replicaOf(variables),
+    database: databaseOf(variables),
+    log: logOf(variables),
+  };
+}
+
+function databaseOf(variables: Variables) {
+  return {
+    url: variables.DATABASE_URL ?? '',
+    poolMax: variables.DATABASE_POOL_MAX,
+    /** False: the schema is somebody else's work, and the service waits for it. */
+    migrates: variables.MIGRATE === 'on',
+  };
+}
+
+function logOf(variables: Variables) {
+  return {
+    enabled: variables.TELEMETRY === 'on',
+    logLevel: variables.LOG_LEVEL,
+    logFile: variables.LOG_FILE,
+  };
+}
+
+function replicaOf(variables: Variables): string {
+  return variables.REPLICA_ID ?? `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`;
 }
 
 /**
@@ -214,10 +248,14 @@ function usesNats(service: ServiceDefinition): boolean {
   return service.consumes.length + service.publishes.length > 0;
 }
 
-function requireConnections(service: ServiceDefinition, variables: Variables): void {
+function requireDatabase(service: ServiceDefinition, variables: Variables): void {
   if (service.database && variables.DATABASE_URL === undefined) {
     throw new Error(`${service.name}: DATABASE_URL must be set.`);
   }
+}
+
+function requireConnections(service: ServiceDefinition, variables: Variables): void {
+  requireDatabase(service, variables);
   if (usesNats(service) && variables.NATS_URL === undefined) {
     throw new Error(`${service.name}: NATS_URL must be set.`);
   }

@@ -2,7 +2,7 @@ import type { EventDefinition } from '@windlass/contracts/event.ts';
 import { loadConfig, variablePrefix } from './config.ts';
 import { openApiOf } from './http/openapi.ts';
 import { Waiters } from './http/waiters.ts';
-import type { AnyDefinition, ServiceFactory } from './parts.ts';
+import type { AnyDefinition, ServiceFactory, ServiceParts } from './parts.ts';
 import { createLogger } from './telemetry/log.ts';
 
 /** Enough configuration to make a service's parts; nothing at these addresses is reached. */
@@ -27,7 +27,18 @@ export function describeApi<Consumes extends readonly EventDefinition[], World, 
   definition: AnyDefinition<Consumes>,
   factory: ServiceFactory<Consumes, World, Change>,
 ): string {
-  const { routes } = factory({
+  const { routes } = describedParts(definition, factory);
+  const title = `windlass ${definition.name}`;
+  const description = `The HTTP API of the ${definition.name} service.`;
+  return openApiOf({ title, version: '1', description }, routes);
+}
+
+/** The parts of a service, to be read and not run: they reach nothing. */
+export function describedParts<Consumes extends readonly EventDefinition[], World, Change>(
+  definition: AnyDefinition<Consumes>,
+  factory: ServiceFactory<Consumes, World, Change>,
+): ServiceParts<Consumes, World, Change> {
+  return factory({
     config: nowhere(definition),
     logger: createLogger({ service: definition.name, replica: 'none', level: 'silent' }),
     now: Date.now,
@@ -38,7 +49,4 @@ export function describeApi<Consumes extends readonly EventDefinition[], World, 
     acceptor: () => refuse,
     waiters: (options) => new Waiters(options),
   });
-  const title = `windlass ${definition.name}`;
-  const description = `The HTTP API of the ${definition.name} service.`;
-  return openApiOf({ title, version: '1', description }, routes);
 }

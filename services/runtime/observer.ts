@@ -28,12 +28,12 @@ export class Observer {
   }
 
   committed(committed: Committed<unknown>): void {
-    const { logger, metrics } = this.telemetry;
+    const { logger, metrics, tracing } = this.telemetry;
     const now = Date.now();
     for (const { id, status, acceptedAt, cause } of committed.settled) {
       const ms = now - acceptedAt;
-      metrics.settledSeconds.of({ status }).observe(ms / 1_000);
       const { correlationId, traceparent } = cause;
+      metrics.settledSeconds.of({ status }).observe(ms / 1_000, tracing.exampleOf(traceparent));
       const traceId = traceIdOf(traceparent);
       logger.info({ correlationId, traceId, aggregateId: id, status, ms }, 'settled');
     }
@@ -77,7 +77,8 @@ export class Observer {
     else if (verdict.kind === 'stale') metrics.eventsStale.of({ type }).inc();
     else if (verdict.kind === 'decided') metrics.eventsConsumed.of({ type, stream }).inc();
     else metrics.eventsParked.of({ type }).inc();
-    metrics.eventAgeSeconds.of({ stream }).observe((now - event.time) / 1_000);
+    const example = tracing.exampleOf(event.traceparent);
+    metrics.eventAgeSeconds.of({ stream }).observe((now - event.time) / 1_000, example);
     if (!tracing.records(event.traceparent)) return;
     tracing.record({
       name: `process ${type}`,

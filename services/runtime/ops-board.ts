@@ -62,6 +62,7 @@ export class OpsBoard {
     });
     this.stopWatching = watchUtilization(this.guard);
     const up = telemetry.metrics.connectionUp.of({ dependency: 'nats' });
+    up.set(0);
     broker.onChange((connected) => {
       this.nats.set(connected);
       up.set(connected ? 1 : 0);

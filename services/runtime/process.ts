@@ -13,6 +13,7 @@ import { Commands } from './commands.ts';
 import type { Config } from './config.ts';
 import { Breaker } from './failure/breaker.ts';
 import { Undertaker } from './failure/dead-letter.ts';
+import { beginSeries } from './first-series.ts';
 import { Waiters } from './http/waiters.ts';
 import { uuidv7 } from './ids.ts';
 import { Observer, type Telemetry } from './observer.ts';
@@ -62,6 +63,7 @@ export class ServiceProcess<Consumes extends readonly EventDefinition[], World, 
     const { definition, config, telemetry, database, broker } = options;
     const { logger, metrics } = telemetry;
     this.observer = new Observer(telemetry, definition.role === 'worker');
+    beginSeries(metrics, definition);
     this.publisher = new Publisher(broker);
     this.wake = new Wake(broker, definition.name, 'outbox');
     this.relay = this.makeRelay();
@@ -244,6 +246,7 @@ export class ServiceProcess<Consumes extends readonly EventDefinition[], World, 
     const { timing } = config;
     const breaker = definition.calls[0] ?? definition.name;
     const level = telemetry.metrics.breakerState.of({ breaker });
+    level.set(0);
     return new Breaker({
       slowMs: timing.providerTimeoutMs / 2,
       openMs: timing.breakerOpenMs,

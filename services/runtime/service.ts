@@ -1,26 +1,24 @@
 import type { EventDefinition } from '@windlass/contracts/event.ts';
 import { Broker } from './broker/connection.ts';
 import { type Config, loadConfig } from './config.ts';
-import { classify, isUnavailable } from './failure/database-errors.ts';
-import { fullJitter, pause } from './failure/retry.ts';
+import { describedParts } from './describe.ts';
+import { isUnavailable } from './failure/database-errors.ts';
 import { ApiServer } from './http/server.ts';
+import { invocationOf, orExit } from './invocation.ts';
+import { migrateService, schemaReady } from './migration-run.ts';
 import type { Telemetry } from './observer.ts';
 import { OpsBoard } from './ops-board.ts';
 import type { AnyDefinition, ServiceFactory } from './parts.ts';
 import { ServiceProcess } from './process.ts';
-import { type Migration, migrate } from './store/migrations.ts';
 import { Database } from './store/pool.ts';
-import { runtimeMigrations } from './store/schema.ts';
 import { createLogger } from './telemetry/log.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import { Tracing } from './telemetry/trace.ts';
 
-const bootRetryBaseMs = 100;
-const bootRetryMaxMs = 10_000;
-
 /**
  * Runs a service until SIGTERM or SIGINT, then drains it and exits with 0. Bad configuration
  * ends it with 1 and one sentence. NATS or PostgreSQL being away does not: it waits for them.
+ * With the argument `migrate` it brings the schema up to date instead and exits.
  *
  * The ops port listens first, so that whoever watches the process sees why it is not ready.
  */
@@ -29,30 +27,21 @@ export async function runService<Consumes extends readonly EventDefinition[], Wo
   factory: ServiceFactory<Consumes, World, Change>,
   openapi: unknown,
 ): Promise<void> {
-  const config = configOrExit(definition);
+  const config = await orExit(async () => {
+    if (invocationOf(definition) === 'run') return loadConfig(definition);
+    await migrateService(definition, describedParts(definition, factory).migrations);
+    process.exit(0);
+  });
   const telemetry = telemetryOf(config);
   const { logger } = telemetry;
-  const stopping = new AbortController();
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, () => {
-      logger.info({ signal }, 'stopping');
-      stopping.abort();
-    });
-  }
+  const stopping = stoppedBySignal(logger);
   const database = new Database({
     url: config.database?.url ?? '',
     max: config.database?.poolMax ?? 1,
     name: definition.name,
     logger,
   });
-  const broker = new Broker({
-    servers: config.nats?.servers ?? [],
-    ...(config.nats?.credsFile === undefined ? {} : { credsFile: config.nats.credsFile }),
-    ...(config.nats?.nkeyFile === undefined ? {} : { nkeyFile: config.nats.nkeyFile }),
-    ...(config.nats?.caFile === undefined ? {} : { tls: { caFile: config.nats.caFile } }),
-    name: definition.name,
-    logger,
-  });
+  const broker = brokerOf(config, logger);
   const board = new OpsBoard({ definition, config, telemetry, database, broker });
   await board.listen();
   broker.start();
@@ -66,8 +55,9 @@ export async function runService<Consumes extends readonly EventDefinition[], Wo
     settled: (latencyMs) => board.guard.settled(latencyMs),
   });
   board.watch(service);
-  const migrations = [...runtimeMigrations, ...service.parts.migrations];
-  await bootUntilReady(database, migrations, logger, stopping.signal);
+  const { migrations } = service.parts;
+  const migrates = config.database?.migrates ?? false;
+  await schemaReady({ database, migrations, migrates, logger }, stopping);
   const api = new ApiServer({
     routes: service.parts.routes,
     openapi: JSON.stringify(openapi),
@@ -76,13 +66,14 @@ export async function runService<Consumes extends readonly EventDefinition[], Wo
     admit: () => board.admit(),
     isUnavailable,
   });
-  if (!stopping.signal.aborted) {
+  if (!stopping.aborted) {
     await service.start();
     const port = await api.listen(config.http.port, config.http.host);
     board.started();
-    logger.info({ port, opsPort: board.port, version: config.version }, 'started');
+    const startMs = Math.round(performance.now());
+    logger.info({ port, opsPort: board.port, version: config.version, startMs }, 'started');
   }
-  await aborted(stopping.signal);
+  await aborted(stopping);
   board.draining();
   await drain(service, api, config);
   await Promise.all([broker.close(), database.close().catch(() => undefined)]);
@@ -91,13 +82,26 @@ export async function runService<Consumes extends readonly EventDefinition[], Wo
   logger.flush(() => process.exit(0));
 }
 
-function configOrExit(definition: AnyDefinition<readonly EventDefinition[]>): Config {
-  try {
-    return loadConfig(definition);
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-    process.exit(1);
+function stoppedBySignal(logger: Telemetry['logger']): AbortSignal {
+  const stopping = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      logger.info({ signal }, 'stopping');
+      stopping.abort();
+    });
   }
+  return stopping.signal;
+}
+
+function brokerOf({ service, nats }: Config, logger: Telemetry['logger']): Broker {
+  return new Broker({
+    servers: nats?.servers ?? [],
+    ...(nats?.credsFile === undefined ? {} : { credsFile: nats.credsFile }),
+    ...(nats?.nkeyFile === undefined ? {} : { nkeyFile: nats.nkeyFile }),
+    ...(nats?.caFile === undefined ? {} : { tls: { caFile: nats.caFile } }),
+    name: service,
+    logger,
+  });
 }
 
 function telemetryOf(config: Config): Telemetry {
@@ -120,26 +124,6 @@ function telemetryOf(config: Config): Telemetry {
       enabled,
     }),
   };
-}
-
-/** Migrates as soon as the database can be reached. A refused migration is thrown. */
-async function bootUntilReady(
-  database: Database,
-  migrations: readonly Migration[],
-  logger: Telemetry['logger'],
-  signal: AbortSignal,
-): Promise<void> {
-  for (let attempt = 0; !signal.aborted; attempt++) {
-    try {
-      const applied = await migrate(database, migrations);
-      if (applied.length > 0) logger.info({ migrations: applied }, 'migrated the database');
-      return;
-    } catch (error) {
-      if (classify(error) === undefined || classify(error) === 'refused') throw error;
-      logger.warn({ err: error }, 'cannot reach the database, trying again');
-      await pause(50 + fullJitter(attempt, bootRetryBaseMs, bootRetryMaxMs), signal);
-    }
-  }
 }
 
 /** Answers what is in flight and finishes what has begun, inside the drain time. */

@@ -96,7 +96,8 @@ export class KubeApi {
   }
 
   patch<Item>(path: string, body: unknown, kind: keyof typeof patchTypes = 'merge') {
-    const manager = kind === 'apply' ? '?fieldManager=test&force=true' : '';
+    const separator = path.includes('?') ? '&' : '?';
+    const manager = kind === 'apply' ? `${separator}fieldManager=test&force=true` : '';
     return this.ask<Item>('PATCH', `${path}${manager}`, body, patchTypes[kind]);
   }
 

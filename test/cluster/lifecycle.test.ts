@@ -43,6 +43,19 @@ await describeKubelet('a NatsCluster of one server', () => {
     });
   }
 
+  test('tells in the metrics that its server is up, and what it may store', async () => {
+    const cluster = `namespace="${operated.namespace}",cluster="${name}"`;
+    const server = `${cluster},server="${name}-0",service="operator"`;
+    const metrics = await operated.metrics();
+    expect(metrics).toContain(`windlass_nats_server_up{${server}} 1`);
+    // Four fifths of the volume of 10 GiB.
+    expect(metrics).toContain(`windlass_nats_server_storage_limit_bytes{${server}} 8589934592`);
+    expect(metrics).toContain(`windlass_nats_cluster_members{${cluster},service="operator"} 1`);
+    expect(metrics).toContain(
+      `windlass_nats_cluster_ready_members{${cluster},service="operator"} 1`,
+    );
+  });
+
   test(
     'serves a new certificate without a restart when the old one is gone',
     async () => {
@@ -56,6 +69,45 @@ await describeKubelet('a NatsCluster of one server', () => {
       expect((await pods())[0]?.metadata.uid).toBe(pod?.metadata.uid);
     },
     4 * minutes,
+  );
+
+  test(
+    'replaces its own authority, and no client meets a server that it does not trust',
+    async () => {
+      // Everybody has a quarter of `renewBefore` to take note of what is trusted.
+      const spec = { replicas: 1, tls: { duration: '10m', renewBefore: '24s' } };
+      const authorities = async () =>
+        (await fileOf('configmaps', `${name}-ca`, 'ca.crt')).match(/BEGIN CERTIFICATE/g)?.length;
+      const before = await fileOf('configmaps', `${name}-ca`, 'ca.crt');
+      const [pod] = await pods();
+      const annotations = { 'windlass.dev/rotate': 'once' };
+      await operated.apply({ kind: 'NatsCluster', metadata: { name, annotations }, spec });
+      let [seen, connected, refused] = [0, 0, 0];
+      await until(
+        'the old authority is dropped',
+        async () => {
+          const count = (await authorities()) ?? 0;
+          seen = Math.max(seen, count);
+          await shown().then(
+            () => connected++,
+            () => refused++,
+          );
+          return seen === 2 && count === 1;
+        },
+        { withinMs: 3 * minutes, everyMs: 200 },
+      );
+      expect({ refused, hasConnected: connected > 20 }).toEqual({ refused: 0, hasConnected: true });
+      const after = await fileOf('configmaps', `${name}-ca`, 'ca.crt');
+      expect(after).not.toBe(before);
+      const certificate = new X509Certificate(
+        await fileOf('secrets', `${name}-server-tls`, 'tls.crt'),
+      );
+      expect(certificate.verify(new X509Certificate(after).publicKey)).toBe(true);
+      expect(await shown()).toBe(certificate.fingerprint256);
+      await operated.reaches('natsclusters', name, 'Ready');
+      expect((await pods())[0]?.metadata.uid).toBe(pod?.metadata.uid);
+    },
+    5 * minutes,
   );
 
   async function pods(): Promise<readonly Observed[]> {

@@ -51,10 +51,16 @@ export class Operated {
     this.stops = stops;
   }
 
-  static async start({ operators = 1 } = {}): Promise<Operated> {
+  static async start({
+    operators = 1,
+    apiServerFlags = [],
+  }: {
+    readonly operators?: number;
+    readonly apiServerFlags?: readonly string[];
+  } = {}): Promise<Operated> {
     jest.setTimeout(300_000);
     const stops: (() => Promise<unknown>)[] = [];
-    const controlPlane = await startControlPlane();
+    const controlPlane = await startControlPlane({ apiServerFlags });
     stops.push(() => controlPlane.stop());
     const api = await withCrds(controlPlane);
     stops.push(async () => api.close());
@@ -79,6 +85,16 @@ export class Operated {
     });
     this.operators.push(operator);
     return operator;
+  }
+
+  /** What all operators together tell at `/metrics`. */
+  async metrics(): Promise<string> {
+    const texts = await Promise.all(
+      this.operators.map(async ({ opsPort }) =>
+        (await fetch(`http://127.0.0.1:${opsPort}/metrics`)).text(),
+      ),
+    );
+    return texts.join('\n');
   }
 
   async stopOperators(): Promise<void> {

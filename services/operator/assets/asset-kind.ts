@@ -42,6 +42,8 @@ export interface AssetDefinition<Spec extends AssetSpec> {
 
 /** For so long, the answer to a change serves the look that follows it. */
 const freshMs = 2_000;
+/** Nothing tells of messages that come and go: the figures are as old as this at most. */
+const figuresMs = 60_000;
 const memoryLimit = 20_000;
 
 /** What is known of an object between two looks. It may be lost without harm. */
@@ -75,7 +77,7 @@ function planOf<Spec extends AssetSpec>(
   facts: AssetFacts,
 ): Plan<AssetAction> {
   const spec = definition.specOf(object);
-  return assetPlan(object, facts, {
+  const plan = assetPlan(object, facts, {
     what: definition.whatOf(spec),
     deletion: deletionOf(spec),
     isUpdatePrevented: spec.preventUpdate,
@@ -83,6 +85,8 @@ function planOf<Spec extends AssetSpec>(
     specNames: definition.specNames,
     immutable: definition.immutable,
   });
+  const hasFigures = plan.phase !== 'progressing' && facts.kind === 'seen' && facts.found;
+  return hasFigures ? { requeueAfterMs: figuresMs, ...plan } : plan;
 }
 
 async function observe<Spec extends AssetSpec>(

@@ -34,6 +34,7 @@ const found: Found = {
   replicas: [],
   expectedReplicas: undefined,
   figures: {},
+  counts: { of: 'stream', messages: 0, bytes: 0 },
 };
 const seen: Seen = {
   kind: 'seen',

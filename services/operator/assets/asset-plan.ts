@@ -39,6 +39,21 @@ export interface Found {
   /** How many other replicas there should be. Undefined: it is not waited for them. */
   readonly expectedReplicas: number | undefined;
   readonly figures: Readonly<Record<string, unknown>>;
+  /** What the metrics tell of it. */
+  readonly counts: StreamCounts | ConsumerCounts;
+}
+
+export interface StreamCounts {
+  readonly of: 'stream';
+  readonly messages: number;
+  readonly bytes: number;
+}
+
+export interface ConsumerCounts {
+  readonly of: 'consumer';
+  readonly pending: number;
+  readonly ackPending: number;
+  readonly redelivered: number;
 }
 
 export interface Seen {

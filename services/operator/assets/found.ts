@@ -51,6 +51,7 @@ export function foundStream(
     ...clusterOf(cluster),
     expectedReplicas: cluster === undefined ? undefined : config.num_replicas - 1,
     figures: { state: figuresOf(state) },
+    counts: { of: 'stream', messages: state.messages, bytes: state.bytes },
   };
 }
 
@@ -75,6 +76,7 @@ const consumerAnswer = z.object({
 export function foundConsumer(answer: Answer): Found {
   const parsed = consumerAnswer.parse(answer);
   const { num_pending: pending, num_ack_pending: ackPending, delivered } = parsed;
+  const redelivered = parsed.num_redelivered;
   return {
     config: parsed.config,
     created: parsed.created,
@@ -84,13 +86,14 @@ export function foundConsumer(answer: Answer): Found {
     figures: {
       pending,
       ackPending,
-      redelivered: parsed.num_redelivered,
+      redelivered,
       waiting: parsed.num_waiting,
       lag: pending + ackPending,
       ackFloor: parsed.ack_floor.stream_seq,
       delivered: delivered.stream_seq,
       paused: parsed.paused,
     },
+    counts: { of: 'consumer', pending, ackPending, redelivered },
   };
 }
 

@@ -16,7 +16,7 @@ import { writeThrough } from './write-through.ts';
 
 const resyncMs = 300_000;
 /** Objects of one kind that are worked on at the same time. */
-const concurrency = 16;
+const concurrency = 8;
 
 export interface LoopOptions {
   /** Its writes ask `fence`; see `HttpClient.fencedBy`. */

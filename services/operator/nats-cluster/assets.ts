@@ -10,6 +10,8 @@ export interface Asset {
   readonly replicas: number;
   /** Undefined while no server that answered leads it. */
   readonly leader: string | undefined;
+  /** Of its Raft group; empty where it has none. */
+  readonly group: string;
   /** The others of its group, from the leader's point of view. */
   readonly peers: readonly Peer[];
   /** Names of all servers that have it. */
@@ -83,6 +85,7 @@ function assetOf({ identity, replicas, reports }: Seen): Asset {
     ...identity,
     replicas,
     leader: leading?.server,
+    group: detail?.cluster?.raft_group ?? '',
     peers,
     on: [...new Set([...reports.map(({ server }) => server), ...peers.map(({ name }) => name)])],
     isMoving: detail?.cluster?.desired !== undefined || peers.some(({ pending }) => pending),
@@ -93,26 +96,4 @@ function assetOf({ identity, replicas, reports }: Seen): Asset {
 /** A server that runs alone says nothing of a cluster, and leads all that it has. */
 function isLeader(server: string, { cluster }: Detail): boolean {
   return cluster === undefined || cluster.leader === server;
-}
-
-/**
- * Of two looks shortly after one another, for each replica the better one: under load a replica
- * is behind at nearly any moment, and yet has everything a moment later.
- */
-export function calmest(before: readonly Asset[], after: readonly Asset[]): readonly Asset[] {
-  const known = new Map(before.map((asset) => [nameOf(asset), asset]));
-  return after.map((asset) => {
-    const earlier = known.get(nameOf(asset));
-    if (earlier === undefined || earlier.leader !== asset.leader) return asset;
-    const peers = asset.peers.map((peer) => {
-      const same = earlier.peers.find(({ name }) => name === peer.name);
-      const isBetter = same?.current === true && !same.offline && !peer.offline && !peer.current;
-      return isBetter ? same : peer;
-    });
-    return { ...asset, peers };
-  });
-}
-
-export function isLagging({ peers, leader }: Asset): boolean {
-  return leader !== undefined && peers.some(({ offline, lag }) => !offline && lag > 0);
 }

@@ -84,6 +84,10 @@ const cases: Readonly<Record<string, readonly [Partial<GateFacts>, readonly stri
     { assets: [stream([0, 1, 2], { peers: [peer('c-1', { lag: 1 }), peer('c-2')] })] },
     ['APP/ORDERS is behind on c-1'],
   ],
+  'waits for a replica of which its leader has not heard for seconds': [
+    { assets: [stream([0, 1, 2], { peers: [peer('c-1'), peer('c-2', { active: 5e9 })] })] },
+    ['APP/ORDERS is behind on c-2'],
+  ],
   'waits for a group that lost a peer and calls itself well': [
     { assets: [stream([0, 1], { replicas: 3 })] },
     ['APP/ORDERS has 1 of 3 replicas too few'],

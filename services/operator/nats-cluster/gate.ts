@@ -4,6 +4,9 @@ import { podName } from './names.ts';
 import type { Peer, Server } from './servers.ts';
 
 const diskLimitPercent = 85;
+/** The least time after which the group itself takes its leader for gone; it beats each second. */
+const contactMs = 4_000;
+const nanosecondsInMs = 1_000_000;
 /** A list in a status is for people. */
 const namedLimit = 16;
 
@@ -125,11 +128,13 @@ function assetBlockers(asset: Asset, { maxLag, without }: GateOptions): string[]
 }
 
 /**
+ * The lag is that of `withSettledLag`: entries that it lacks of what was committed some time ago.
  * With a lag of its own a replica is in contact, though 2.15 calls only those current that have
- * none. Without contact there is neither.
+ * none; without contact there is neither, and what the leader thinks of it is old.
  */
-export function isCurrent({ current, offline, lag }: Peer, maxLag: number): boolean {
-  return !offline && lag <= maxLag && (current || lag > 0);
+export function isCurrent({ current, offline, lag, active }: Peer, maxLag: number): boolean {
+  if (offline || active > contactMs * nanosecondsInMs) return false;
+  return lag <= maxLag && (current || lag > 0);
 }
 
 export function diskPercentOf({ storageBytes, storageLimitBytes }: Server): number {

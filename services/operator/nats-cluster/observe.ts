@@ -1,27 +1,23 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { namespace, namespaces, secret, secrets } from '../api/core.ts';
 import { natsClusterSpec } from '../api/nats-cluster.ts';
 import { natsClusterStatus } from '../api/nats-cluster-status.ts';
 import { objectOf, specOf, statusOf } from '../api/read.ts';
 import type { Context } from '../control/kind.ts';
 import type { KubeObject } from '../control/objects.ts';
-import { type Asset, assetsOf, calmest, isLagging } from './assets.ts';
+import { type Asset, assetsOf } from './assets.ts';
 import { claimFacts, liveChildren, podFacts, statefulSetFacts } from './cached-facts.ts';
 import { lookAtCertificates } from './certificates.ts';
 import { publicKeysOf } from './credentials.ts';
 import type { Facts, PodFacts } from './facts.ts';
 import { metaOf, quarantinedOf } from './facts.ts';
 import { blockers } from './gate.ts';
+import { withSettledLag } from './group-progress.ts';
 import { askedVictim } from './lost-volume.ts';
 import type { Memory } from './memory.ts';
 import { children, ordinalOf, type Place } from './names.ts';
 import { askServers, type Server } from './servers.ts';
 import type { SystemAccount } from './system-account.ts';
 import { configuredUsers } from './users.ts';
-
-/** A replica that is behind is looked at so often before it counts as behind. */
-const looksMax = 3;
-const betweenLooksMs = 150;
 
 export interface Sources {
   readonly memory: Memory;
@@ -109,12 +105,7 @@ async function servers(
     const connection = await system.open(cluster, context);
     const found = (await askServers(connection, expected.length)).filter(isOwn);
     if (found.length === 0) return silent('No server answers.');
-    let assets = assetsOf(found);
-    for (let look = 1; look < looksMax && assets.some(isLagging); look++) {
-      await pause(betweenLooksMs);
-      const again = (await askServers(connection, expected.length)).filter(isOwn);
-      assets = calmest(assets, assetsOf(again));
-    }
+    const assets = await withSettledLag(connection, assetsOf(found), found.length);
     return { servers: found, assets, unreachable: undefined };
   } catch (error) {
     // What the servers do not say is a fact like any other: policies go on without it.

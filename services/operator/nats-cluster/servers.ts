@@ -13,6 +13,8 @@ const peer = z.object({
   current: z.boolean().default(false),
   offline: z.boolean().default(false),
   lag: z.number().default(0),
+  /** Nanoseconds since whoever says it has heard of it. */
+  active: z.number().default(0),
   /** Part of the assignment, but not of the Raft group yet. */
   pending: z.boolean().default(false),
 });
@@ -20,6 +22,7 @@ export type Peer = z.output<typeof peer>;
 
 const group = z.object({
   leader: z.string().default(''),
+  raft_group: z.string().default(''),
   replicas: z.array(peer).nullish(),
   /** Of 2.15 and later, while the group moves to other servers. */
   desired: z.unknown().optional(),

@@ -11,12 +11,10 @@ import type { Logger } from '../telemetry/log.ts';
 import type { Broker } from './connection.ts';
 import type { Decoded, Encoded } from './decode.ts';
 import type { Delivery } from './delivery.ts';
-import { LaneScheduler } from './lanes.ts';
+import { batchMax, LaneScheduler, pulledMax } from './lanes.ts';
 import { Puller } from './puller.ts';
 import { step } from './steps.ts';
 
-/** Messages of one transaction. Bulk batches are small, so that they never hold a lock long. */
-export const batchMax: Readonly<Record<Lane, number>> = { hot: 256, standard: 256, bulk: 64 };
 const slots = 3;
 const workingIntervalMs = 10_000;
 const unavailableBaseMs = 100;
@@ -91,7 +89,7 @@ export class Consumer {
           broker,
           stream,
           durable: `${service}-${lane}`,
-          capacity: 2 * batchMax[lane],
+          capacity: pulledMax(lane),
           paused: this.pauses.size > 0,
           onArrival: () => this.run(),
         });

@@ -2,8 +2,15 @@ import { type Lane, lanes } from '@windlass/contracts/service.ts';
 
 /** How the lanes share what is contended: messages of each while all of them have some. */
 export const laneWeights: Readonly<Record<Lane, number>> = { hot: 8, standard: 3, bulk: 1 };
+/** Messages of one transaction. Bulk batches are small, so that they never hold a lock long. */
+export const batchMax: Readonly<Record<Lane, number>> = { hot: 256, standard: 256, bulk: 64 };
 /** A lane that waited this long goes next whatever its weight, in milliseconds. */
 export const starvationMs = 1_000;
+
+/** Messages that a replica asks a consumer for ahead: the next batch lies ready behind each. */
+export function pulledMax(lane: Lane): number {
+  return 2 * batchMax[lane];
+}
 
 interface LaneState {
   /** Messages served, divided by the weight: the lane that is furthest behind goes next. */

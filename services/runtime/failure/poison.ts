@@ -8,7 +8,8 @@ export class PermanentError extends Error {
 }
 
 /** What a failed handling means for its message. Unknown errors are transient. */
-export type ErrorClass = 'transient' | 'permanent';
+export const errorClasses = ['transient', 'permanent'] as const;
+export type ErrorClass = (typeof errorClasses)[number];
 
 export function errorClassOf(error: unknown): ErrorClass {
   if (error instanceof PermanentError) return 'permanent';

@@ -26,7 +26,7 @@ export function observeExchange(
   const endedAt = performance.now();
   to.metrics.requestSeconds
     .of({ route: route.path, method: route.method, status: statusClass(status) })
-    .observe((endedAt - startedAt) / 1_000);
+    .observe((endedAt - startedAt) / 1_000, to.tracing.exampleOf(cause.traceparent));
   const level = route.method === 'GET' ? 'debug' : 'info';
   if (to.logger.isLevelEnabled(level)) {
     const ms = Math.round((endedAt - startedAt) * 1_000) / 1_000;

@@ -8,12 +8,16 @@ afterEach(async () => {
   for (const server of opened.splice(0)) await server.close();
 });
 
-async function get(path: string, options: Partial<OpsOptions> = {}) {
+async function get(
+  path: string,
+  options: Partial<OpsOptions> = {},
+  headers: Record<string, string> = {},
+) {
   const metrics = createMetrics({ service: 'shop', enabled: true });
   const server = new OpsServer({ readiness: [], health: {}, metrics, ...options });
   opened.push(server);
   const port = await server.listen(0, '127.0.0.1');
-  const response = await fetch(`http://127.0.0.1:${port}${path}`);
+  const response = await fetch(`http://127.0.0.1:${port}${path}`, { headers });
   return { status: response.status, body: await response.text(), headers: response.headers };
 }
 
@@ -67,6 +71,13 @@ describe('the ops port', () => {
     expect(status).toBe(200);
     expect(headers.get('content-type')).toMatch(/^text\/plain; version=0.0.4/);
     expect(body).toContain('# TYPE windlass_outbox_rows gauge');
+  });
+
+  test('serves them with traces as examples to who asks for OpenMetrics', async () => {
+    const accept = 'application/openmetrics-text; version=1.0.0, text/plain;q=0.5';
+    const { body, headers } = await get('/metrics', {}, { accept });
+    expect(headers.get('content-type')).toMatch(/^application\/openmetrics-text; version=1.0.0/);
+    expect(body.endsWith('# EOF\n')).toBe(true);
   });
 
   test('has nothing else', async () => {

@@ -11,7 +11,7 @@ export interface OpsOptions {
   readonly readiness: readonly (() => string | undefined | Promise<string | undefined>)[];
   /** Reported by name; resolves when the dependency answers, optionally with a remark. */
   readonly health: Readonly<Record<string, () => Promise<string | undefined>>>;
-  readonly metrics: Pick<Metrics, 'contentType' | 'exposition'>;
+  readonly metrics: Pick<Metrics, 'contentType' | 'exposition' | 'openMetrics'>;
 }
 
 type Page = { readonly status: number; readonly type?: string; readonly body: string };
@@ -25,22 +25,23 @@ export class OpsServer {
   private readonly server: Server;
 
   constructor(options: OpsOptions) {
-    const pages: Readonly<Record<string, () => Promise<Page>>> = {
+    const { metrics } = options;
+    const pages: Readonly<Record<string, (accepted: string) => Promise<Page>>> = {
       '/livez': async () => json(200, { live: true }),
       '/startupz': async () => json(200, { started: true }),
       '/readyz': () => readyPage(options.readiness),
       '/health': () => healthPage(options.health),
-      '/metrics': async () => ({
-        status: 200,
-        type: options.metrics.contentType,
-        body: await options.metrics.exposition(),
-      }),
+      '/metrics': async (accepted) => {
+        const isOpen = accepted.includes('application/openmetrics-text');
+        const format = isOpen ? metrics.openMetrics : metrics;
+        return { status: 200, type: format.contentType, body: await format.exposition() };
+      },
     };
     this.server = createServer(serverLimits, (request, response) => {
       const path = request.url?.split('?', 1)[0] ?? '';
       const page = Object.hasOwn(pages, path) ? pages[path] : undefined;
       if (page === undefined) return send(response, json(404, { error: 'not found' }));
-      page().then(
+      page(request.headers.accept ?? '').then(
         (answer) => send(response, answer),
         () => send(response, json(500, { error: 'failed' })),
       );

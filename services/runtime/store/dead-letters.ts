@@ -23,15 +23,17 @@ export interface DeadLetter {
   readonly lastFailedAt: number;
 }
 
-export type DeadLetterReason =
-  | 'unknown-event'
-  | 'malformed-envelope'
-  | 'malformed-body'
-  | 'permanent'
-  | 'retries-exhausted'
-  | 'crash-exhausted'
-  | 'orphan'
-  | 'gap';
+export const deadLetterReasons = [
+  'unknown-event',
+  'malformed-envelope',
+  'malformed-body',
+  'permanent',
+  'retries-exhausted',
+  'crash-exhausted',
+  'orphan',
+  'gap',
+] as const;
+export type DeadLetterReason = (typeof deadLetterReasons)[number];
 
 export function deadLetterId(stream: string, streamSequence: number, consumer: string): string {
   return `${stream}:${streamSequence}:${consumer}`;

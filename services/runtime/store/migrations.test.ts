@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { type FreshDatabase, freshDatabase } from '@windlass/local/testing.ts';
 import { quiet } from '../testing/rig.ts';
-import { type Migration, migrate } from './migrations.ts';
+import { type Migration, migrate, missingMigrations } from './migrations.ts';
 import { Database } from './pool.ts';
 import { runtimeMigrations } from './schema.ts';
 
@@ -62,4 +62,12 @@ test('when one of several migrations fails, none of them is applied', async () =
   const broken = { id: '2', sql: 'ALTER TABLE nothing ADD COLUMN z int' };
   await expect(migrate(replica(), [first, broken])).rejects.toMatchObject({ code: '42P01' });
   expect(await migrate(replica(), [first, second])).toEqual(['1', '2']);
+});
+
+test('what a database lacks is known without changing it', async () => {
+  expect(await missingMigrations(replica(), [first, second])).toEqual(['1', '2']);
+  await migrate(replica(), [first]);
+  expect(await missingMigrations(replica(), [first, second])).toEqual(['2']);
+  const changed = { ...first, sql: 'SELECT 1' };
+  await expect(missingMigrations(replica(), [changed])).rejects.toThrow('migration 1 was changed');
 });

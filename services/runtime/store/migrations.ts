@@ -40,32 +40,51 @@ export async function migrate(
                id text PRIMARY KEY, checksum text NOT NULL,
                applied_at timestamptz NOT NULL DEFAULT now())`,
     });
-    const applied = new Map(
-      (
-        await tx.query<{ id: string; checksum: string }>({
-          text: 'SELECT id, checksum FROM schema_migrations',
-        })
-      ).map((row) => [row.id, row.checksum]),
-    );
+    const applied = await appliedMigrations(tx);
     const done: string[] = [];
     for (const migration of migrations) {
-      const checksum = checksumOf(migration);
-      const before = applied.get(migration.id);
-      if (before === checksum) continue;
-      if (before !== undefined) {
-        throw new Error(
-          `migration ${migration.id} was changed after it was applied to this database`,
-        );
-      }
+      if (isApplied(migration, applied)) continue;
       await tx.query({ text: migration.sql, answerTimeoutMs });
       await tx.query({
         text: 'INSERT INTO schema_migrations (id, checksum) VALUES ($1, $2)',
-        values: [migration.id, checksum],
+        values: [migration.id, checksumOf(migration)],
       });
       done.push(migration.id);
     }
     return { result: done };
   });
+}
+
+/**
+ * The ids of the migrations that this database still lacks; changes nothing. Throws as `migrate`
+ * does when one of them was applied with another text.
+ */
+export async function missingMigrations(
+  database: Database,
+  migrations: readonly Migration[],
+): Promise<readonly string[]> {
+  const [found] = await database.query<{ exists: boolean }>({
+    text: `SELECT to_regclass('schema_migrations') IS NOT NULL AS "exists"`,
+  });
+  if (found?.exists !== true) return migrations.map(({ id }) => id);
+  const applied = await appliedMigrations(database);
+  return migrations.filter((each) => !isApplied(each, applied)).map(({ id }) => id);
+}
+
+/** Checksums by id. */
+async function appliedMigrations(
+  source: Pick<Database, 'query'>,
+): Promise<ReadonlyMap<string, string>> {
+  const rows = await source.query<{ id: string; checksum: string }>({
+    text: 'SELECT id, checksum FROM schema_migrations',
+  });
+  return new Map(rows.map((row) => [row.id, row.checksum]));
+}
+
+function isApplied(migration: Migration, applied: ReadonlyMap<string, string>): boolean {
+  const before = applied.get(migration.id);
+  if (before === undefined || before === checksumOf(migration)) return before !== undefined;
+  throw new Error(`migration ${migration.id} was changed after it was applied to this database`);
 }
 
 /** White space does not count, so that reformatting a file changes nothing. */

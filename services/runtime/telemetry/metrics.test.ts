@@ -39,6 +39,24 @@ describe('metrics', () => {
     expect(text).toContain('windlass_batch_events_sum{service="shop",lane="hot"} 3\n');
   });
 
+  test('keep a trace as the example of a bucket, for who understands OpenMetrics', async () => {
+    const metrics = createMetrics({ service: 'shop', enabled: true });
+    const settled = metrics.settledSeconds.of({ status: 'CONFIRMED' });
+    settled.observe(0.2);
+    settled.observe(0.3, 'c0ffee');
+    metrics.eventsStale.of({ type: 'orders.created' }).inc();
+    const open = await metrics.openMetrics.exposition();
+    const bucket = 'settled_seconds_bucket{le="0.5",service="shop",status="CONFIRMED"} 2';
+    expect(open).toContain(`${bucket} # {trace_id="c0ffee"} 0.3 `);
+    expect(open).toContain('# TYPE windlass_events_stale counter\n');
+    expect(open).toContain('windlass_events_stale_total{type="orders.created",service="shop"} 1\n');
+    expect(open.endsWith('# EOF\n')).toBe(true);
+    const plain = await metrics.exposition();
+    expect(plain).not.toContain('c0ffee');
+    expect(plain).toContain('# TYPE windlass_events_stale_total counter\n');
+    expect(plain).toContain('settled_seconds_count{service="shop",status="CONFIRMED"} 2\n');
+  });
+
   test('all have the prefix; the rest is what the process itself reports', async () => {
     const text = await createMetrics({ service: 'shop', enabled: true }).exposition();
     const names = [...text.matchAll(/^# TYPE (\S+)/gm)].map((match) => match[1]);

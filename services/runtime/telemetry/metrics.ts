@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { collectDefaultMetrics, type OpenMetricsContentType, Registry } from 'prom-client';
 import { familiesOf } from './series.ts';
 
 /** From half a millisecond, the fastest handler, to the longest call. */
@@ -28,7 +28,27 @@ export function newExposition(options: { readonly service: string; readonly enab
     contentType: registry.contentType,
     /** The Prometheus text exposition. */
     exposition: (): Promise<string> => registry.metrics(),
+    /** The same in the format of OpenMetrics, which has room for traces as examples. */
+    openMetrics: {
+      contentType: Registry.OPENMETRICS_CONTENT_TYPE,
+      exposition: (): Promise<string> => openMetricsOf(registry, options.service).metrics(),
+    },
   };
+}
+
+/**
+ * A view of the registry. The library takes the ending off the names of counters for good when it
+ * writes OpenMetrics, so it gets objects that inherit all but the name.
+ */
+function openMetricsOf(registry: Registry, service: string): Registry<OpenMetricsContentType> {
+  const view = new Registry<OpenMetricsContentType>();
+  view.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
+  view.setDefaultLabels({ service });
+  for (const { name } of registry.getMetricsAsArray()) {
+    const metric = registry.getSingleMetric(name);
+    if (metric !== undefined) view.registerMetric(Object.create(metric));
+  }
+  return view;
 }
 
 /** What the outbox, the relay and the consumers report. */

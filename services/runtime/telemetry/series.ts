@@ -10,7 +10,8 @@ export interface Level {
   set(value: number): void;
 }
 export interface Distribution {
-  observe(value: number): void;
+  /** With the id of a trace that is exported, the bucket keeps it as its example. */
+  observe(value: number, traceId?: string): void;
 }
 
 /**
@@ -23,10 +24,12 @@ export interface Family<Name extends string, Series> {
 export interface LevelFamily<Name extends string> extends Family<Name, Level> {
   /** Called before each scrape to set current values; a failure leaves the last ones. */
   collectWith(update: (family: LevelFamily<Name>) => void | Promise<void>): void;
+  /** Takes all series away, until they are asked for and set again. */
+  clear(): void;
 }
 
 const nothing: Count & Level & Distribution = { inc() {}, set() {}, observe() {} };
-const silent = { of: () => nothing, collectWith() {} };
+const silent = { of: () => nothing, collectWith() {}, clear() {} };
 
 /** Makes metrics with the platform's prefix in this registry; no-ops when not enabled. */
 export function familiesOf(registry: Registry, enabled: boolean) {
@@ -70,6 +73,10 @@ export function familiesOf(registry: Registry, enabled: boolean) {
       const family = {
         of: (labels: Labels<Name>) => series.of(labels),
         collectWith: (update: (typeof updates)[number]) => void updates.push(update),
+        clear: () => {
+          gauge.reset();
+          series.clear();
+        },
       };
       return family;
     },
@@ -80,16 +87,49 @@ export function familiesOf(registry: Registry, enabled: boolean) {
       buckets: number[],
     ): Family<Name, Distribution> {
       if (!enabled) return silent;
-      const histogram = new Histogram<Name>({
-        name: `windlass_${name}`,
-        help,
+      return new SeriesByLabels(
         labelNames,
-        registers,
-        buckets,
-      });
-      return new SeriesByLabels(labelNames, (labels) => histogram.labels(labels));
+        distributionMaker(registry, name, help, labelNames, buckets),
+      );
     },
   };
+}
+
+/** A histogram, of which each series can keep traces as examples in its buckets. */
+function distributionMaker<Name extends string>(
+  registry: Registry,
+  name: string,
+  help: string,
+  labelNames: readonly Name[],
+  buckets: number[],
+): (labels: Labels<Name>) => Distribution {
+  // Registered afterwards: the library refuses examples in a registry of the plain format, which
+  // just leaves them out.
+  const histogram = new Histogram<Name>({
+    ...{ name: `windlass_${name}`, help, labelNames, buckets },
+    registers: [],
+    enableExemplars: true,
+  });
+  registry.registerMetric(histogram);
+  return (labels) => {
+    const series = histogram.labels(labels);
+    return {
+      observe(value, traceId) {
+        if (traceId === undefined) series.observe(value);
+        else observeExample(histogram, labels, value, traceId);
+      },
+    };
+  };
+}
+
+/** `trace_id` is the name that Grafana looks for. The library types it as a label of the metric. */
+function observeExample(
+  histogram: Histogram<string>,
+  labels: Readonly<Record<string, string>>,
+  value: number,
+  traceId: string,
+): void {
+  histogram.observe({ labels, value, exemplarLabels: { trace_id: traceId } });
 }
 
 class SeriesByLabels<Name extends string, Series> implements Family<Name, Series> {
@@ -111,6 +151,10 @@ class SeriesByLabels<Name extends string, Series> implements Family<Name, Series
       this.known.set(key, series);
     }
     return series;
+  }
+
+  clear(): void {
+    this.known.clear();
   }
 }
 

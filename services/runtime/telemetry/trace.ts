@@ -156,6 +156,11 @@ export class Tracing {
     return this.tracer !== undefined && isSampled(traceparent);
   }
 
+  /** The id of a trace whose spans are kept, for a metric to show; otherwise undefined. */
+  exampleOf(traceparent: string): string | undefined {
+    return this.records(traceparent) ? traceIdOf(traceparent) : undefined;
+  }
+
   /** Keeps a span when its trace is sampled and there is an exporter; else does nothing. */
   record(span: SpanRecord): void {
     if (this.tracer === undefined) return;

@@ -1,5 +1,12 @@
 import { temporaryDirectory } from '@windlass/local/directory.ts';
 import { resolveNatsServer } from '@windlass/local/nats-binary.ts';
+import {
+  catchUpMs,
+  ledGroups,
+  missingEntries,
+  type Progresses,
+} from '@windlass/operator/nats-cluster/group-progress.ts';
+import { ports } from '@windlass/operator/nats-cluster/names.ts';
 import { Broker } from '@windlass/runtime/broker/connection.ts';
 import { until } from '@windlass/runtime/testing/until.ts';
 import type { ApiList, ApiObject } from '../../cluster/kube-api.ts';
@@ -13,8 +20,11 @@ const cluster = 'bench';
 const publishers = 16;
 const readyMs = 180_000;
 const rollMs = 10 * 60_000;
+const account = 'APP';
+const replicas = 3;
 const attemptMs = 2_000;
 const sampleGapMs = 100;
+const keptMs = 10_000;
 const warmMs = 5_000;
 const quiet = { info: () => {}, warn: () => {} };
 
@@ -60,7 +70,7 @@ async function measure(scene: Scene, details: Record<string, number>) {
   const addresses = await LiveAddresses.follow(() => podAddresses(scene));
   const brokers = Array.from({ length: publishers }, () => brokerOf(addresses));
   const load = new PublishLoad(brokers, 'loaded');
-  const watched = new Watched(scene, brokers[0]);
+  const watched = new Watched(scene);
   await new Promise((resolve) => setTimeout(resolve, warmMs));
   scene.say('it gets another pod template');
   const started = performance.now();
@@ -77,11 +87,11 @@ async function measure(scene: Scene, details: Record<string, number>) {
   await until('all three are rolled', isRolled, { withinMs: rollMs, everyMs: 1_000 });
   details.rollSeconds = (performance.now() - started) / 1_000;
   const { published, failed, repeated } = await load.stop();
-  const behind = await watched.stop();
+  const { stoppedWhileBehind, looks, looksBehind } = await watched.stop();
   await Promise.all(brokers.map((broker) => broker.close()));
   await addresses.stop();
-  Object.assign(details, { published, repeatedPublishes: repeated });
-  return { failedPublishes: failed, rolledWhileBehind: behind };
+  Object.assign(details, { published, repeatedPublishes: repeated, looks, looksBehind });
+  return { failedPublishes: failed, rolledWhileBehind: stoppedWhileBehind };
 }
 
 function clusterObject(pods: object) {
@@ -89,7 +99,7 @@ function clusterObject(pods: object) {
     apiVersion: 'windlass.dev/v1alpha1',
     kind: 'NatsCluster',
     metadata: { name: cluster, namespace },
-    spec: { replicas: 3, anonymousAccount: 'APP', tls: { mode: 'Disabled' }, pods },
+    spec: { replicas, anonymousAccount: account, tls: { mode: 'Disabled' }, pods },
   };
 }
 
@@ -99,7 +109,7 @@ const streamObject = {
   metadata: { name: 'loaded', namespace },
   spec: {
     clusterRef: { name: cluster },
-    ...{ name: 'LOADED', subjects: ['loaded.>'], storage: 'file', replicas: 3 },
+    ...{ name: 'LOADED', subjects: ['loaded.>'], storage: 'file', replicas },
     ...{ maxBytes: 256 * 1_024 * 1_024 },
   },
 };
@@ -124,44 +134,82 @@ function brokerOf(addresses: LiveAddresses): Broker {
   return broker;
 }
 
-/** Looks at the stream all the time, and at which servers are being stopped. */
+interface Sample {
+  readonly atMs: number;
+  readonly groups: Progresses;
+}
+
+/**
+ * Looks at the replicas of the stream all the time, and at which servers are being stopped. What
+ * is behind is what the operator's gate calls so, found out by another way than its own.
+ */
 class Watched {
   private isOn = true;
-  private behind = 0;
+  private stoppedWhileBehind = 0;
+  private looks = 0;
+  private looksBehind = 0;
+  private samples: readonly Sample[] = [];
   private readonly running: Promise<void>;
 
-  constructor(scene: Scene, broker: Broker | undefined) {
-    this.running = this.look(scene, broker);
+  constructor(scene: Scene) {
+    this.running = this.look(scene);
   }
 
-  async stop(): Promise<number> {
+  /** Servers that were stopped, and how often anything was behind, stopped servers included. */
+  async stop() {
     this.isOn = false;
     await this.running;
-    return this.behind;
+    const { stoppedWhileBehind, looks, looksBehind } = this;
+    return { stoppedWhileBehind, looks, looksBehind };
   }
 
-  private async look(scene: Scene, broker: Broker | undefined): Promise<void> {
+  private async look(scene: Scene): Promise<void> {
     const stopping = new Set<string | undefined>();
-    let wasCurrent = true;
+    let wasBehind = false;
     while (this.isOn) {
-      const isCurrent = await allCurrent(broker).catch(() => undefined);
+      const isBehind = await this.isBehind(scene);
       const terminating = (await pods(scene)).filter(({ metadata }) => metadata.deletionTimestamp);
       for (const { metadata } of terminating) {
         if (stopping.has(metadata.uid)) continue;
         stopping.add(metadata.uid);
         // What was seen just before: afterwards the stopped server itself is behind.
-        if (!wasCurrent) this.behind++;
+        if (wasBehind) this.stoppedWhileBehind++;
       }
-      if (isCurrent !== undefined) wasCurrent = isCurrent;
+      wasBehind = isBehind;
+      this.looks++;
+      if (isBehind) this.looksBehind++;
       await new Promise((resolve) => setTimeout(resolve, sampleGapMs));
     }
   }
+
+  /** Whether a replica lacks anything now that was committed before the time to catch up. */
+  private async isBehind(scene: Scene): Promise<boolean> {
+    const now: Sample = { atMs: performance.now(), groups: await groupsOf(scene) };
+    const before = this.samples.findLast(({ atMs }) => now.atMs - atMs >= catchUpMs);
+    this.samples = [...this.samples, now].filter(({ atMs }) => now.atMs - atMs < keptMs);
+    if (before === undefined || now.groups.size === 0) return true;
+    return [...now.groups].some(([group, progress]) => {
+      const missing = [...progress.stored.keys()].map((replica) =>
+        missingEntries(before.groups.get(group), progress, replica),
+      );
+      return missing.length !== replicas - 1 || missing.some((entries) => entries !== 0);
+    });
+  }
 }
 
-async function allCurrent(broker: Broker | undefined): Promise<boolean> {
-  const connection = await broker?.ready();
-  const reply = await connection?.request('$JS.API.STREAM.INFO.LOADED', '', { timeout: attemptMs });
-  const { replicas = [] } = Object(reply?.json<{ readonly cluster?: object }>().cluster);
-  const list: readonly { readonly current: boolean; readonly offline?: boolean }[] = replicas;
-  return list.length === 2 && list.every(({ current, offline }) => current && offline !== true);
+/** Of all Raft groups of the account, asked of the monitoring of each server. */
+async function groupsOf(scene: Scene): Promise<Progresses> {
+  const listed = await pods(scene);
+  const answers = await Promise.all(
+    listed.map(async ({ metadata, status }) => {
+      const url = `http://${status?.podIP}:${ports.monitor}/raftz?acc=${account}`;
+      const signal = AbortSignal.timeout(attemptMs);
+      // A server that starts answers with a sentence, and one that is away not at all.
+      const answer = await fetch(url, { signal })
+        .then((response): Promise<unknown> => response.json())
+        .catch(() => undefined);
+      return ledGroups(metadata.name, answer);
+    }),
+  );
+  return new Map(answers.flatMap((led) => [...led]));
 }

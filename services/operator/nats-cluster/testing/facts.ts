@@ -124,6 +124,7 @@ export function peer(peerName: string, over: Partial<Peer> = {}): Peer {
     current: true,
     offline: false,
     lag: 0,
+    active: 0,
     pending: false,
     ...over,
   };
@@ -138,6 +139,7 @@ export function stream(on: readonly number[], over: Partial<Asset> = {}): Asset 
     stream: 'ORDERS',
     replicas: on.length,
     leader,
+    group: 'S-R3F-orders',
     peers: others.map((other) => peer(other)),
     on: names,
     isMoving: false,

@@ -22,6 +22,7 @@ export interface RealCluster {
   /** Writes other configurations; nobody reads one before he is told. */
   write(users: readonly ConfiguredUser[]): Promise<void>;
   stopServer(ordinal: number): Promise<void>;
+  signalServer(ordinal: number, signal: NodeJS.Signals): void;
   stop(): Promise<void>;
 }
 
@@ -83,8 +84,12 @@ export async function startRealCluster(count: number): Promise<RealCluster> {
     async stopServer(ordinal) {
       await children[ordinal]?.stop('SIGTERM', stopMs);
     },
+    signalServer(ordinal, signal) {
+      children[ordinal]?.kill(signal);
+    },
     async stop() {
       await connections.close();
+      for (const child of children) child.kill('SIGCONT');
       await Promise.all(children.map((child) => child.stop('SIGTERM', stopMs)));
       await directory.remove();
     },
