@@ -4,13 +4,14 @@ import { join } from 'node:path';
 /** What a test imports when it needs a real server. */
 const serverImports = new RegExp(
   '@windlass/local/(testing|platform|nats-|postgres)|/testing/(rig|installed)\\.ts|/cluster/|' +
+    '/prometheus-program\\.ts|' +
     "from '\\./(stack|shop)\\.ts'",
 );
 const root = import.meta.dirname;
 
 /** `npm run test:unit` leaves out every test that needs a server, and all of test/journey. */
 function withServers() {
-  const files = ['services', 'test'].flatMap((folder) =>
+  const files = ['cdk8s', 'services', 'test'].flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true })
       .filter((file) => file.endsWith('.test.ts') && !file.includes('node_modules'))
       .map((file) => join(root, folder, file)),
@@ -34,7 +35,7 @@ export default {
       { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'es6' } },
     ],
   },
-  testMatch: ['<rootDir>/services/**/*.test.ts', '<rootDir>/test/**/*.test.ts'],
+  testMatch: ['cdk8s', 'services', 'test'].map((folder) => `<rootDir>/${folder}/**/*.test.ts`),
   testPathIgnorePatterns: ['/node_modules/', '/dist/', ...ignored],
   maxWorkers: 2,
   reporters: ['default', '<rootDir>/test/reporter.mjs'],

@@ -2,6 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { generatedFiles } from '@windlass/local/generate.ts';
+import { commandOf, synth } from '../cdk8s/command.ts';
+import { services } from '../cdk8s/testing/manifests.ts';
 
 const root = join(import.meta.dirname, '..');
 const generated = generatedFiles();
@@ -18,4 +20,14 @@ describe('the committed documents', () => {
     );
     expect(present.filter((path) => !generated.has(path))).toEqual([]);
   });
+});
+
+test('the committed manifests are what `npm run synth` writes, and there are no others', async () => {
+  const { lines } = await synth(commandOf(['--check']), services, join(root, 'k8s'));
+  expect(lines).toEqual([]);
+});
+
+test('k8s has no folder that nothing writes', () => {
+  const known = ['ci', 'crds', 'dev', 'kind', 'prod', 'prod-addons'];
+  expect(readdirSync(join(root, 'k8s')).sort()).toEqual(known);
 });

@@ -1,6 +1,17 @@
 import { dirname } from 'node:path';
 import { fits, isTest } from './tree.ts';
 
+/** The definitions from which manifests are rendered. */
+const rendered = [
+  'services/contracts/*',
+  'services/local/{deployables,directory,processes}.ts',
+  'services/operator/config.ts',
+  'services/operator/{api,lag,nats-cluster,nats-user,platform}/*',
+  'services/operator/nats-cluster/children/policies.ts',
+  'services/runtime/config.ts',
+  'services/runtime/broker/{lanes,topology}.ts',
+];
+
 /**
  * What the files of a folder may import, besides those of the same folder. The longest entry
  * that is at or above the file counts; `*` stands for a name, `**` for any path.
@@ -101,13 +112,25 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'services/runtime/*',
     'services/runtime/{failure,http,store}/*',
   ],
-  test: ['services/**', 'test/**'],
+  // Manifests: what they say of a process, they read from what the process reads.
+  cdk8s: ['cdk8s/{addons,monitoring}/*', 'cdk8s/monitoring/rules/rule.ts', ...rendered],
+  'cdk8s/addons': ['cdk8s/*', ...rendered],
+  'cdk8s/testing': ['cdk8s/*', 'services/local/*'],
+  // Dashboards and rules: pure functions of what the services declare.
+  'cdk8s/monitoring': [
+    'cdk8s/monitoring/**',
+    'services/contracts/*',
+    'services/runtime/event.ts',
+    'services/*/service.ts',
+  ],
+  test: ['cdk8s/**', 'services/**', 'test/**'],
   '.': [],
 };
 /** What a test beside its file may import as well. */
 const testArrows = [
   'services/operator/certificates/issue.ts',
   'services/contracts/*',
+  'cdk8s/testing/*',
   'services/runtime/**',
   'services/local/*',
   'test/cluster/**',

@@ -56,11 +56,13 @@ export function idleUsers(
 ): string[] {
   const importers = [...imports].filter(([, targets]) => targets.includes(name));
   return users.filter((user) => {
+    // A folder may have the name of a package.
+    if (importers.some(([path]) => isBelow(path, user))) return false;
     if (user === 'tests') return !importers.some(([path]) => isTest(path));
     if (direct[user] !== undefined) return !isLoadedBy(name, user);
     if (user === 'package.json') return !runs(name);
     if (/\.(json|mjs)$/.test(user)) return !read(user).includes(name.replace('@types/', ''));
-    return !importers.some(([path]) => isBelow(path, user));
+    return true;
   });
 }
 

@@ -5,6 +5,7 @@ const asProcess = 'test/journey runs it in the process of each service';
  * test by now is taken off the list.
  */
 export const untested: Readonly<Record<string, string>> = {
+  'services/local/develop.ts': 'starts two programs beside each other, one of them Skaffold',
   'services/local/generate.ts': 'test/generated.test.ts compares all that it writes',
   'services/local/order.ts': 'reads flags; what it does with them is tested in order-load.test.ts',
   'services/local/progress.ts': 'draws a line on a terminal',
