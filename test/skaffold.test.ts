@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { deployables } from '@windlass/local/deployables.ts';
@@ -70,6 +70,9 @@ test('every deployable has its image, in every profile that builds', async () =>
       expect(docker.buildArgs).toEqual({ SERVICE: image.replace('windlass/', '') });
     }
   }
+  const base = configs.flatMap(({ build }) => build?.artifacts ?? []);
+  const placing = base.filter(({ image }) => image === customer);
+  expect(placing.map(({ docker }) => docker.target)).toEqual(['customer']);
 });
 
 test('the images that are built are those that the manifests name', () => {
@@ -80,17 +83,41 @@ test('the images that are built are those that the manifests name', () => {
   expect([...images].sort()).toEqual(built.sort());
 });
 
-test('recipes, their targets and what is synchronised exist', () => {
-  for (const { docker, sync } of all.flatMap(({ build }) => build?.artifacts ?? [])) {
-    const recipe = read(docker.dockerfile);
-    const stages = [...recipe.matchAll(/^FROM \S+ AS (\S+)$/gm)].map(([, stage]) => stage);
-    if (docker.target !== undefined) expect(stages).toContain(docker.target);
-    for (const { src } of sync?.manual ?? []) {
-      expect(src).toMatch(/^services\//);
-      expect(existsSync(join(repository, 'services'))).toBe(true);
-    }
+test('recipes and their targets exist', () => {
+  const artifacts = all.flatMap(({ build }) => build?.artifacts ?? []);
+  const targets = artifacts.map(({ docker }) => docker.target ?? 'service');
+  expect([...new Set(targets)].sort()).toEqual(['customer', 'dev', 'service']);
+  for (const [index, { docker }] of artifacts.entries()) {
+    const stages = [...stagesOf(docker.dockerfile).keys()];
+    expect(stages).toContain(targets[index]);
+    // What is built when no other is named.
+    expect(stages.at(-1)).toBe('service');
   }
 });
+
+test('a changed source goes to where the image has it', () => {
+  const artifacts = all.flatMap(({ build }) => build?.artifacts ?? []);
+  const synchronised = artifacts.filter(({ sync }) => sync !== undefined);
+  expect(synchronised).not.toHaveLength(0);
+  expect(synchronised).toEqual(artifacts.filter(({ docker }) => docker.target === 'dev'));
+  for (const { docker, sync } of synchronised) {
+    const stage = stagesOf(docker.dockerfile).get(docker.target ?? '');
+    const [, folder] = /^COPY (?:--chown=\S+ )?services (\S+)\/services$/m.exec(stage ?? '') ?? [];
+    // The path of a file below the context is kept below the destination.
+    expect(sync?.manual).toEqual([{ src: 'services/**/*.ts', dest: folder }]);
+  }
+});
+
+/** The text of each stage of a recipe that has a name. */
+function stagesOf(path: string): ReadonlyMap<string, string> {
+  const texts = read(path).split(/^(?=FROM )/m);
+  return new Map(
+    texts.flatMap((text) => {
+      const [, name] = /^FROM \S+ AS (\S+)$/m.exec(text) ?? [];
+      return name === undefined ? [] : [[name, text] as const];
+    }),
+  );
+}
 
 test('the recipe of the services knows every workspace', () => {
   const recipe = read('Dockerfile.base');
@@ -101,36 +128,46 @@ test('the recipe of the services knows every workspace', () => {
 });
 
 test('every path of manifests has manifests', () => {
-  for (const path of all.flatMap(({ manifests }) => manifests?.rawYaml ?? [])) {
+  const paths = all.flatMap(({ manifests }) => manifests?.rawYaml ?? []);
+  expect(paths).toEqual(['k8s/crds/*.yaml', 'k8s/dev/*.yaml', 'k8s/prod/*.yaml']);
+  for (const path of paths) {
     const folder = path.slice(0, path.lastIndexOf('/'));
-    expect(path).toMatch(/\/\*\.yaml$/);
     const found = readdirSync(join(repository, folder)).filter((name) => name.endsWith('.yaml'));
     expect(found).not.toHaveLength(0);
   }
 });
 
-test('every hook is a script of this project or kubectl', () => {
-  const found = all.flatMap(({ manifests, deploy }) => [
-    ...(manifests?.hooks.before ?? []),
-    ...(deploy?.kubectl.hooks.after ?? []),
-  ]);
-  expect(found).not.toHaveLength(0);
-  for (const { host } of found) {
-    const [program, run, , script = '', ...flags] = host.command;
-    if (program === 'npm') {
-      expect([run, Object.keys(project.scripts).includes(script)]).toEqual(['run', true]);
-      if (script === 'synth') expect(() => commandOf(flags.slice(1))).not.toThrow();
-    } else {
-      expect([program, run, host.command[2]?.split(' ')[0]]).toEqual(['sh', '-c', 'kubectl']);
-    }
+test('the manifests of an environment are rendered before they are read', () => {
+  expect(Object.keys(project.scripts)).toContain('synth');
+  const parts = all.flatMap(({ manifests }) => manifests ?? []);
+  const rendering = parts.filter(({ hooks }) => hooks.before.length > 0);
+  expect(rendering).toHaveLength(2);
+  for (const { hooks, rawYaml } of rendering) {
+    expect(hooks.before.map(({ host }) => host.command.slice(0, 5))).toEqual([
+      ['npm', 'run', '--silent', 'synth', '--'],
+    ]);
+    const { names } = commandOf(hooks.before[0]?.host.command.slice(5) ?? []);
+    expect(rawYaml).toEqual(names.map((name) => `k8s/${name}/*.yaml`));
   }
+});
+
+test('the platform is applied when its definitions are established', () => {
+  const [crds, ...others] = all.map(({ deploy }) => deploy?.kubectl.hooks.after ?? []);
+  const [waits, ...more] = crds?.map(({ host }) => host.command) ?? [];
+  expect([waits?.slice(0, 2), more]).toEqual([['sh', '-c'], []]);
+  expect(waits?.[2]).toMatch(/^kubectl --context "\$SKAFFOLD_KUBE_CONTEXT" wait /);
+  const [, folder = ''] = / --for=condition=Established .* -f (\S+)$/.exec(waits?.[2] ?? '') ?? [];
+  expect(configs[0]?.manifests?.rawYaml).toEqual([`${folder}/*.yaml`]);
+  expect(others.flat()).toEqual([]);
 });
 
 test('every port that is forwarded is one of a Service', () => {
   const services = manifests
     .flatMap((text) => parseAllDocuments(text).map((each) => service.safeParse(each.toJS())))
     .flatMap(({ data }) => data ?? []);
-  for (const { resourceName, namespace, port } of all.flatMap(({ portForward }) => portForward)) {
+  const forwarded = all.flatMap(({ portForward }) => portForward);
+  expect(forwarded.map(({ resourceName }) => resourceName)).toEqual(['order', 'grafana']);
+  for (const { resourceName, namespace, port } of forwarded) {
     const found = services.find(
       ({ metadata }) => metadata.name === resourceName && metadata.namespace === namespace,
     );
@@ -139,8 +176,12 @@ test('every port that is forwarded is one of a Service', () => {
 });
 
 test('the order of the verification goes to Services of the platform', () => {
-  const [verified] = configs.flatMap(({ verify }) => verify);
-  expect(verified?.container.image).toBe(customer);
+  const [verified, ...others] = configs.flatMap(({ verify }) => verify);
+  expect([verified?.container.image, others]).toEqual([customer, []]);
+  const help = read('services/local/order.ts');
+  const [program, ...flags] = verified?.container.args ?? [];
+  expect(program).toBe('/app/main.mjs');
+  for (const flag of flags) expect(help).toContain(`  ${flag.slice(0, flag.indexOf('='))} `);
   const addresses = verified?.container.args
     .join(' ')
     .matchAll(/http:\/\/(\w+)\.windlass\.svc:(\d+)/g);

@@ -9,9 +9,10 @@ const openMax = 900;
 const settleMs = 60_000;
 const waitSeconds = 10;
 const requestTimeoutMs = 20_000;
-/** Of one order: a refusal because of overload or a restart is tried again. */
+/** Of one order: a refusal because of overload or a restart is tried again, for a minute. */
 const placeAttempts = 20;
 const retryMs = 250;
+const retryMaxMs = 3_000;
 /** What the same request may not be answered with again: held up, under way, too many. */
 const passing = new Set([408, 409, 429]);
 const maxLines = 5;
@@ -114,7 +115,7 @@ async function place(agent: Agent, url: string, startedAt: number): Promise<Acce
     }
     last = `POST /v1/orders: ${answer.status} ${answer.body.slice(0, 200)}`;
     if (answer.status >= 400 && answer.status < 500 && !passing.has(answer.status)) break;
-    await until(performance.now() + retryMs);
+    await until(performance.now() + Math.min(retryMs * 2 ** (attempts - 1), retryMaxMs));
   }
   throw new Error(last);
 }

@@ -12,7 +12,7 @@ describe('loadOperatorConfig', () => {
         timings: { durationMs: 10_000, renewDeadlineMs: 7_000, retryMs: 2_000 },
       },
       defaultConnection: undefined,
-      workers: 16,
+      workers: 8,
       resyncMs: 300_000,
       externalMetrics: { service: 'windlass-operator', servicePort: 443 },
     });

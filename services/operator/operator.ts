@@ -126,7 +126,8 @@ class Assembly {
       this.lagApi?.wake();
       return this.loop.lead(signal);
     });
-    logger.info({ opsPort, version: config.version }, 'started');
+    const startMs = Math.round(performance.now());
+    logger.info({ opsPort, version: config.version, startMs }, 'started');
     const { election, lagApi } = this;
     const stop = () => this.stop(leading);
     return {

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import type { ServiceDefinition } from '@windlass/contracts/service.ts';
 import { z } from 'zod';
 
-const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 const dayMs = 86_400_000;
 const hourMs = 3_600_000;
 /** Timers of Node.js take a signed 32-bit number of milliseconds at most. */

@@ -1,4 +1,6 @@
 import type { ServiceDefinition } from '@windlass/contracts/service.ts';
+import type { Config } from './config.ts';
+import { createLogger } from './telemetry/log.ts';
 
 /** `migrate`: bring the schema up to date and end; `run`: everything else. */
 export type Invocation = 'run' | 'migrate';
@@ -28,6 +30,19 @@ export async function runProgram(
     if (invocationOf(service) === 'run') return await run();
     process.stdout.write(`${service.name}: there is no database to migrate.\n`);
   });
+}
+
+/** One line of the log: a program serves, and how long it took from the start of its process. */
+export function logStarted(
+  { service, replica, version, ...config }: Config,
+  ports: { readonly port: number; readonly opsPort: number },
+): void {
+  const { enabled, logLevel: level, logFile: file } = config.telemetry;
+  const startMs = Math.round(performance.now());
+  createLogger({ service, replica, level, file, enabled }).info(
+    { ...ports, version, startMs },
+    'started',
+  );
 }
 
 /** Ends the process with 1 and the sentence of what is thrown, and nothing else. */

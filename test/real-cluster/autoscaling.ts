@@ -3,13 +3,16 @@ import { z } from 'zod';
 import type { Kubectl } from './kubectl.ts';
 import { platformNamespace } from './platform.ts';
 
-/** The lock is given up by itself, should this process not come to it. */
-const heldSeconds = 100;
+/**
+ * The lock is given up by itself, should this process not come to it. An order waits for two
+ * minutes for its reservation and is cancelled then.
+ */
+const heldSeconds = 110;
 const lockName = 'held-by-the-cluster-run';
-/** The controller looks every 15 seconds, and a pod has to start. */
-const outMs = 90_000;
+/** The controller looks every 15 seconds, at lag that it gets through three other programs. */
+const outMs = 105_000;
 /** The behaviour in `ci` waits 15 seconds and then takes all pods beyond the least. */
-const backMs = 4 * 60_000;
+const backMs = 8 * 60_000;
 
 const autoscaler = z.object({
   spec: z.object({ minReplicas: z.number(), maxReplicas: z.number() }),
@@ -27,6 +30,13 @@ const deployment = z.object({
   spec: z.object({ replicas: z.number() }),
   status: z.object({ replicas: z.number().default(0), readyReplicas: z.number().default(0) }),
 });
+
+export interface ScaledOut {
+  /** How many replicas the autoscaler asked for. */
+  readonly wanted: number;
+  /** How many were ready while the messages waited. */
+  readonly ready: number;
+}
 
 /** A worker whose replicas follow what it is behind. */
 export class ScaledWorker {
@@ -49,13 +59,14 @@ export class ScaledWorker {
         );
         return isActive ? spec.minReplicas : undefined;
       },
-      { withinMs: 120_000, everyMs: 1_000 },
+      { withinMs: 5 * 60_000, everyMs: 1_000 },
     );
   }
 
   /**
    * Keeps it from handling anything: another session holds the table that every event of it needs.
-   * Its pods stay ready, its messages wait. Resolves when the lock is held, with what gives it up.
+   * Its pods stay ready, its messages wait. Resolves when the lock is held, with what gives it
+   * up: that never throws.
    */
   async blocked(table: string): Promise<() => Promise<void>> {
     const lock = `LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`;
@@ -64,23 +75,39 @@ export class ScaledWorker {
     const sessions = `FROM pg_stat_activity WHERE application_name = '${lockName}'`;
     const holders = `SELECT count(*) ${sessions} AND wait_event = 'PgSleep'`;
     const isHeld = async () => (await this.sql('looks', holders)) === '1';
-    await until(`${table} is locked`, isHeld, { withinMs: 30_000, everyMs: 500 });
-    return async () => {
-      await this.sql('ends', `SELECT pg_terminate_backend(pid) ${sessions}`);
+    const giveUp = async () => {
+      // It ends by itself when it cannot be ended.
+      await this.sql('ends', `SELECT pg_terminate_backend(pid) ${sessions}`).catch(() => {});
       await held.catch(() => {});
     };
+    try {
+      await until(`${table} is locked`, isHeld, { withinMs: 60_000, everyMs: 500 });
+    } catch (error) {
+      await giveUp();
+      throw error;
+    }
+    return giveUp;
   }
 
-  /** Resolves with the number of ready replicas when that is more than `least`. */
-  async scaledOut(least: number): Promise<number> {
-    return await until(
-      `${this.service} has more than ${least} ready replicas`,
+  /**
+   * Resolves when more than `least` replicas are ready, or their time is over: on a machine that
+   * is busy another one may start for longer than messages can be held. Throws when the
+   * autoscaler did not even ask for more.
+   */
+  async scaledOut(least: number): Promise<ScaledOut> {
+    const late = performance.now() + outMs;
+    const most = { wanted: 0, ready: 0 };
+    await until(
+      `${this.service} is to have more than ${least} replicas`,
       async () => {
-        const { readyReplicas } = (await this.deployment()).status;
-        return readyReplicas > least ? readyReplicas : undefined;
+        const { spec, status } = await this.deployment();
+        most.wanted = Math.max(most.wanted, spec.replicas);
+        most.ready = Math.max(most.ready, status.readyReplicas);
+        return most.ready > least || (most.wanted > least && performance.now() > late);
       },
       { withinMs: outMs, everyMs: 500 },
     );
+    return most;
   }
 
   async scaledBack(least: number): Promise<void> {

@@ -9,12 +9,22 @@ const orderUrl = 'http://order.windlass.svc:8080';
 const inventoryUrl = 'http://inventory.windlass.svc:8081';
 /** Longer than any deadline of an order that waits for its reservation. */
 const settleSeconds = 170;
-/** Nothing that is under way takes longer than that to settle or to be given up. */
-const endMs = 240_000;
+/** Whatever is under way when no other order is placed has settled by then, or is given up. */
+const endMs = 8 * 60_000;
+/** How often a customer that has not ended is told again to place no other order. */
+const tellMs = 5_000;
 /** Not one of the processes that this process itself could be told to end. */
 const endOfFirst = "process.kill(1, 'SIGTERM')";
 
-const pod = z.object({ status: z.object({ phase: z.string().optional() }) });
+const terminated = z.object({ exitCode: z.number(), reason: z.string().default('unknown') });
+const pod = z.object({
+  status: z.object({
+    phase: z.string().optional(),
+    containerStatuses: z
+      .array(z.object({ state: z.object({ terminated: terminated.optional() }) }))
+      .default([]),
+  }),
+});
 const restricted = {
   allowPrivilegeEscalation: false,
   readOnlyRootFilesystem: true,
@@ -62,34 +72,63 @@ export class Customers {
     const name = `customer-${this.started++}`;
     const flags = ['--url', orderUrl, ...stock, '--json', '--concurrency', '64'];
     const bounds = ['--count', `${count}`, '--rate', `${rate}`, '--settle', `${settleSeconds}`];
-    await this.kubectl.apply(podOf(name, ['/app/main.mjs', ...flags, ...bounds]));
+    await this.kubectl.apply(manifestOf(name, ['/app/main.mjs', ...flags, ...bounds]));
     return {
-      finished: (withinMs) => this.ended(name, withinMs),
+      finished: async (withinMs) => {
+        await this.over(name, withinMs);
+        return await this.told(name, count);
+      },
       stopped: async () => {
-        const node = ['/nodejs/bin/node', '-e', endOfFirst];
-        await this.kubectl.attempt('exec', '-n', namespace, name, '--', ...node);
-        return await this.ended(name, endMs);
+        // A pod that does not run yet, or a node that is busy, does not take the first one.
+        const tell = async () => {
+          const node = ['/nodejs/bin/node', '-e', endOfFirst];
+          await this.kubectl.attempt('exec', '-n', namespace, name, '--', ...node);
+        };
+        await this.over(name, endMs, tell);
+        return await this.told(name, 1);
       },
     };
   }
 
-  private async ended(name: string, withinMs: number): Promise<readonly OrderLine[]> {
+  /** Resolves when the pod has ended; does `meanwhile` every few seconds until then. */
+  private async over(name: string, withinMs: number, meanwhile?: () => Promise<void>) {
+    let nextAt = 0;
     const isOver = async () => {
-      const { ok, output } = await this.kubectl.attempt(
-        ...['get', 'pod', '-n', namespace, name, '-o', 'json'],
-      );
-      const phase = ok ? pod.parse(JSON.parse(output)).status.phase : undefined;
-      return phase === 'Succeeded' || phase === 'Failed';
+      const { status } = await this.podOf(name);
+      if (status.phase === 'Succeeded' || status.phase === 'Failed') return true;
+      if (meanwhile !== undefined && performance.now() >= nextAt) {
+        await meanwhile();
+        nextAt = performance.now() + tellMs;
+      }
+      return false;
     };
     await until(`${name} is over`, isOver, { withinMs, everyMs: 500 });
-    const text = await this.kubectl.run('logs', '-n', namespace, name);
+  }
+
+  /** What a pod that has ended tells of its orders, which must be as many as it placed. */
+  private async told(name: string, least: number): Promise<readonly OrderLine[]> {
+    const read = () => this.kubectl.run('logs', '-n', namespace, name);
+    const text = await until(`${name} is read`, read, { withinMs: 60_000, everyMs: 1_000 });
     const lines = text.split('\n').filter((line) => line.startsWith('{'));
-    if (lines.length === 0) throw new Error(`${name} placed no order: ${text.trim()}`);
+    const { status } = await this.podOf(name);
+    // 0: all settled, 1: some failed and say so. Otherwise orders are missing that it followed.
+    const broken = status.containerStatuses
+      .flatMap(({ state }) => state.terminated ?? [])
+      .find(({ exitCode }) => exitCode > 1);
+    if (broken !== undefined) throw new Error(`${name} ended too early: ${broken.reason}`);
+    if (lines.length < least) {
+      const rest = text.split('\n').filter((line) => !line.startsWith('{'));
+      throw new Error(`${name} tells of ${lines.length} of ${least} orders: ${rest.join(' ')}`);
+    }
     return lines.map((line) => orderLine.parse(JSON.parse(line)));
+  }
+
+  private async podOf(name: string): Promise<z.output<typeof pod>> {
+    return pod.parse(await this.kubectl.json('get', 'pod', '-n', namespace, name));
   }
 }
 
-function podOf(name: string, args: readonly string[]) {
+function manifestOf(name: string, args: readonly string[]) {
   return {
     apiVersion: 'v1',
     kind: 'Pod',

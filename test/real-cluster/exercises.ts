@@ -1,18 +1,18 @@
 import { until } from '@windlass/runtime/testing/until.ts';
-import { ScaledWorker } from './autoscaling.ts';
+import { type ScaledOut, ScaledWorker } from './autoscaling.ts';
 import { Customers, type Placing } from './customers.ts';
-import { type Figures, figuresOf, type OrderLine, sentenceOf } from './figures.ts';
+import { type Figures, figuresOf, type OrderLine, sentenceOf, spreadOf } from './figures.ts';
 import type { Kubectl } from './kubectl.ts';
 import { MemoryPeaks } from './memory.ts';
 import {
   type DeployedPlatform,
-  isOf,
-  isPodReady,
+  namespaceOf,
   type Pod,
   platformNamespace,
   services,
 } from './platform.ts';
-import { DeployedPrometheus } from './prometheus.ts';
+import { DeployedPrometheus, type Sample } from './prometheus.ts';
+import type { Transcript } from './transcript.ts';
 
 /** Orders a second while something is done to the platform. */
 const loadRate = 10;
@@ -33,18 +33,27 @@ const burst = { count: 800, rate: 40 };
 const memoryMaxMiB = 192;
 /** From the start of the process to its first request, without the image. */
 const startMaxMs = 1_000;
+/** For some hundred orders to settle that were placed already. */
+const settledMs = 10 * 60_000;
+const crashedMs = 8 * 60_000;
+const scrapedMs = 5 * 60_000;
 
-/** What is done with a platform that runs, each with what was measured or an Error. */
+/**
+ * What is done with a platform that runs, each with what was measured or an Error. Figures that
+ * say as much about the machine go to the transcript.
+ */
 export class Exercises {
   private readonly kubectl: Kubectl;
   private readonly platform: DeployedPlatform;
   private readonly customers: Customers;
   private readonly memory: MemoryPeaks;
+  private readonly transcript: Transcript;
   private steady: Figures | undefined;
 
-  constructor(kubectl: Kubectl, platform: DeployedPlatform) {
+  constructor(kubectl: Kubectl, platform: DeployedPlatform, transcript: Transcript) {
     this.kubectl = kubectl;
     this.platform = platform;
+    this.transcript = transcript;
     this.customers = new Customers(kubectl);
     this.memory = new MemoryPeaks(kubectl, [platformNamespace, 'windlass-system']);
   }
@@ -52,42 +61,44 @@ export class Exercises {
   async firstOrder(): Promise<string> {
     await this.customers.prepare();
     const placing = await this.customers.place({ count: 1, rate: 1 });
-    return sentenceOf(allConfirmed(await placing.finished(120_000)));
+    return sentenceOf(allConfirmed(await placing.finished(settledMs)));
   }
 
   async steadyLoad(): Promise<string> {
     const count = loadRate * steadySeconds;
     const placing = await this.customers.place({ count, rate: loadRate });
-    const lines = await placing.finished(5 * 60_000);
+    const lines = await this.memory.during(placing.finished(settledMs));
     allConfirmed(lines);
     const from = Math.min(...lines.map(({ startedAt }) => startedAt)) + warmUpMs;
     this.steady = figuresOf(lines.filter(({ startedAt }) => startedAt >= from));
-    await this.memory.look();
     return sentenceOf(this.steady);
   }
 
   async rollServices(): Promise<string> {
-    return await this.under(async () => {
+    return await this.under('a rolling update of every service', async () => {
       for (const service of await services()) await this.platform.roll(service);
     });
   }
 
   async rollNats(): Promise<string> {
-    return await this.under(() => this.platform.rollNats());
+    return await this.under('a rolling update of NATS', () => this.platform.rollNats());
   }
 
   async crashPods(): Promise<string> {
-    return await this.under(async () => {
+    return await this.under('the end of pods', async () => {
       for (const workload of ['order', 'nats', 'inventory']) await this.crashOne(workload);
+      await this.platform.natsReady();
     });
   }
 
   async scaleOutAndBack(): Promise<string> {
     const worker = new ScaledWorker(this.kubectl, 'inventory');
     const least = await worker.active();
+    // What was done before may have scaled it out already.
+    await worker.scaledBack(least);
     const giveUp = await worker.blocked('stock');
     const placings: Placing[] = [];
-    let most: number;
+    let most: ScaledOut;
     const began = performance.now();
     try {
       for (const _ of [1, 2]) placings.push(await this.customers.place(burst));
@@ -96,15 +107,17 @@ export class Exercises {
       await giveUp();
     }
     const outMs = performance.now() - began;
-    const lines = await Promise.all(placings.map((each) => each.finished(5 * 60_000)));
-    const figures = allConfirmed(lines.flat());
-    await this.memory.look();
+    const ended = Promise.all(placings.map((each) => each.finished(settledMs)));
+    const figures = noneLost((await this.memory.during(ended)).flat());
     await worker.scaledBack(least);
     const backMs = performance.now() - began - outMs;
     const seconds = (ms: number) => `${Math.round(ms / 1_000)} s`;
+    const { wanted, ready } = most;
+    const out = `${ready} of ${wanted} replicas ready after ${seconds(outMs)}`;
+    this.transcript.figure('another replica is ready while messages wait', ready > least, out);
     return (
-      `${least} to ${most} replicas in ${seconds(outMs)}, back ${seconds(backMs)} later; ` +
-      `${figures.confirmed} of ${figures.placed} orders CONFIRMED meanwhile`
+      `${least} to ${wanted} replicas in ${seconds(outMs)}, back ${seconds(backMs)} later; ` +
+      `all ${figures.placed} orders settled, ${figures.confirmed} of them CONFIRMED`
     );
   }
 
@@ -118,98 +131,127 @@ export class Exercises {
         const jobs = new Map(up.map(({ labels, value }) => [labels.job, value]));
         return wanted.every((service) => (jobs.get(service) ?? 0) > 0) ? jobs : undefined;
       },
-      { withinMs: 120_000, everyMs: 2_000 },
+      { withinMs: scrapedMs, everyMs: 2_000 },
     );
     const targets = [...scraped.values()].reduce((sum, value) => sum + value, 0);
-    const names = await prometheus.query('count by (__name__) ({__name__=~"windlass_.+"})');
-    const settled = await prometheus.query('sum(windlass_settled_seconds_count)');
-    if ((settled[0]?.value ?? 0) === 0) throw new Error('it knows of no settled order');
-    return `${targets} targets up, ${names.length} series names, ${settled[0]?.value} orders`;
+    const has = async (what: string, expression: string): Promise<readonly Sample[]> => {
+      const found = async () => {
+        const samples = await prometheus.query(expression);
+        return samples.some(({ value }) => value > 0) ? samples : undefined;
+      };
+      return await until(what, found, { withinMs: scrapedMs, everyMs: 2_000 });
+    };
+    const every = 'count by (__name__) ({__name__=~"windlass_.+"})';
+    const names = await has('Prometheus has series of the platform', every);
+    const orders = 'sum(windlass_settled_seconds_count)';
+    const [settled] = await has('Prometheus knows of settled orders', orders);
+    return `${targets} targets up, ${names.length} series names, ${settled?.value} orders`;
   }
 
   async withinMemory(): Promise<string> {
     await this.memory.look();
     const peaks = [...this.memory.peaksMiB()];
-    const restarts = await this.platform.restarts();
-    const killed = restarts.filter((each) => each.includes('OOMKilled'));
-    if (killed.length > 0) throw new Error(`out of memory: ${killed.join(', ')}`);
     const kernel = ['order', 'inventory', 'payment'];
+    const missing = kernel.filter((name) => peaks.every(([known]) => known !== name));
+    if (missing.length > 0) throw new Error(`nothing is known of ${missing.join(', ')}`);
     const great = peaks.filter(([name, mib]) => kernel.includes(name) && mib > memoryMaxMiB);
     const text = peaks.map(([name, mib]) => `${name} ${Math.round(mib)} MiB`).sort();
     if (great.length > 0) throw new Error(`more than ${memoryMaxMiB} MiB: ${text.join(', ')}`);
-    return `${text.join(', ')}; restarts: ${restarts.join(', ') || 'none'}`;
+    return text.join(', ');
+  }
+
+  /** Every exercise looks for them, so that a pod is not missed that was replaced afterwards. */
+  async withoutRestarts(): Promise<string> {
+    const look = () => this.platform.restarts();
+    const restarts = await until('all pods are listed', look, { everyMs: 1_000 });
+    if (restarts.length > 0) throw new Error(restarts.join(', '));
+    return '';
   }
 
   /**
-   * As the processes say themselves: from their start to the first request that they take. The best
-   * of a rolling update without load counts, for the machine does other things as well.
+   * As the processes say themselves: from their start to the first request that they take. A
+   * rolling update without load starts them; the best of a service counts, for the machine does
+   * other things as well.
    */
   async startTimes(): Promise<string> {
     const found: string[] = [];
-    const slow: string[] = [];
-    for (const service of ['order', 'inventory', 'payment']) {
+    for (const service of await services()) {
       await this.platform.roll(service);
-      const pods = (await this.platform.pods()).filter((pod) => isOf(pod, service));
+      const pods = await this.platform.readyPods(service);
       const times = await Promise.all(pods.map((pod) => this.startedIn(pod, service)));
-      const known = times.filter((ms) => ms !== undefined);
-      const best = Math.min(...known);
-      found.push(`${service} ${known.join(', ')} ms`);
-      if (best >= startMaxMs) slow.push(service);
+      const text = `${service} ${spreadOf(times)}`;
+      found.push(text);
+      const isSoon = times.some((ms) => ms < startMaxMs);
+      this.transcript.figure(`${service} starts in less than a second`, isSoon, text);
     }
-    if (slow.length > 0) throw new Error(`${slow.join(', ')} too slow: ${found.join('; ')}`);
-    return found.join('; ');
+    await this.platform.restarts().catch(() => {});
+    return `best, median, worst: ${found.join('; ')}`;
   }
 
-  private async startedIn({ metadata }: Pod, container: string): Promise<number | undefined> {
-    const args = ['logs', '-n', platformNamespace, metadata.name, '-c', container];
-    const { output } = await this.kubectl.attempt(...args);
-    const [, ms] = /"startMs":(\d+)/.exec(output) ?? [];
-    return ms === undefined ? undefined : Number(ms);
+  /** Its line is written a moment after it is ready. */
+  private async startedIn({ metadata }: Pod, service: string): Promise<number> {
+    const args = ['logs', '-n', namespaceOf(service), metadata.name, '-c', service];
+    const started = async () => {
+      const [, ms] = /"startMs":(\d+)/.exec(await this.kubectl.run(...args)) ?? [];
+      return ms === undefined ? undefined : Number(ms);
+    };
+    const patience = { withinMs: 60_000, everyMs: 1_000 };
+    return await until(`${metadata.name} tells how long its start took`, started, patience);
   }
 
-  /** Deletes one and waits until as many are ready as before. */
+  /** Deletes one and waits until as many are ready as there are to be. */
   private async crashOne(workload: string): Promise<void> {
-    const before = (await this.platform.pods()).filter((pod) => isOf(pod, workload));
-    const [victim] = before;
-    if (victim === undefined) throw new Error(`there is no pod of ${workload}`);
-    await this.platform.crash(victim.metadata.name);
+    const victim = await until(
+      `a pod of ${workload} is ready`,
+      async () => (await this.platform.readyPods(workload))[0]?.metadata,
+      { withinMs: crashedMs, everyMs: 500 },
+    );
+    await this.platform.crash(victim.name);
     await until(
       `${workload} is whole again`,
       async () => {
-        const now = (await this.platform.pods()).filter((pod) => isOf(pod, workload));
+        const ready = await this.platform.readyPods(workload);
         // A StatefulSet gives the name again, a Deployment does not.
-        const ready = now.filter(isPodReady);
-        return ready.length >= before.length && ready.every(({ metadata }) => !isSame(metadata));
+        const isGone = ready.every(({ metadata }) => metadata.uid !== victim.uid);
+        return isGone && ready.length >= (await this.platform.wanted(workload));
       },
-      { withinMs: 180_000, everyMs: 500 },
+      { withinMs: crashedMs, everyMs: 500 },
     );
-    function isSame(metadata: Pod['metadata']): boolean {
-      return metadata.uid === victim?.metadata.uid;
-    }
   }
 
-  /** Does something while orders are placed. None may be lost, and the slowest are not too slow. */
-  private async under(work: () => Promise<void>): Promise<string> {
+  /** Does something while orders are placed, none of which may be lost. */
+  private async under(what: string, work: () => Promise<void>): Promise<string> {
     const placing = await this.customers.place({ count: exerciseOrders, rate: loadRate });
     const began = performance.now();
-    let figures: Figures;
-    try {
-      await work();
-    } finally {
-      const lines = await placing.stopped();
-      figures = figuresOf(lines);
-    }
-    await this.memory.look();
+    const failures: unknown[] = [];
+    await this.memory.during(work()).catch((error) => failures.push(error));
+    const placed = await placing.stopped();
+    await this.platform.restarts().catch(() => {});
+    const figures = figuresOf(placed);
     const seconds = Math.round((performance.now() - began) / 1_000);
     const text = `${sentenceOf(figures)}, in ${seconds} s`;
-    if (figures.confirmed !== figures.placed) throw new Error(`${text}; ${reasonsOf(figures)}`);
-    const steadyMs = this.steady?.p99Ms ?? Number.POSITIVE_INFINITY;
-    const ratio = `${(figures.p99Ms / steadyMs).toFixed(1)} times the steady p99`;
-    if (figures.p99Ms > Math.max(slowerMax * steadyMs, unnoticedMs)) {
-      throw new Error(`${text}, ${ratio}`);
-    }
-    return `${text}, ${ratio}`;
+    for (const cause of failures) throw new Error(text, { cause });
+    allConfirmed(placed);
+    this.compare(what, figures);
+    return text;
   }
+
+  /** How much slower the slowest orders were than usual. */
+  private compare(what: string, { p99Ms }: Figures): void {
+    const title = `${what} is hardly noticed`;
+    const maxMs = Math.max(slowerMax * (this.steady?.p99Ms ?? 0), unnoticedMs);
+    const ratio = this.steady === undefined ? undefined : p99Ms / this.steady.p99Ms;
+    const times = ratio === undefined ? '' : `, ${ratio.toFixed(1)} times the steady one`;
+    const measured = `p99 ${Math.round(p99Ms)} ms${times}; at most ${Math.round(maxMs)} ms`;
+    this.transcript.figure(title, p99Ms <= maxMs, measured);
+  }
+}
+
+/** Every order came to an end, whichever: a deadline may have been reached. */
+function noneLost(lines: readonly OrderLine[]): Figures {
+  const figures = figuresOf(lines);
+  if (figures.failed.length === 0 && figures.placed > 0) return figures;
+  throw new Error(`${sentenceOf(figures)}; ${reasonsOf(figures)}`);
 }
 
 function allConfirmed(lines: readonly OrderLine[]): Figures {

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { figuresOf, type OrderLine, quantileOf, sentenceOf } from './figures.ts';
+import { figuresOf, type OrderLine, quantileOf, sentenceOf, spreadOf } from './figures.ts';
 
 const order = (over: Partial<OrderLine> = {}): OrderLine => ({
   startedAt: 0,
@@ -31,4 +31,10 @@ test('quantiles are values that were measured', () => {
   expect(quantileOf(values, 0.5)).toBe(50);
   expect(quantileOf([7], 0.99)).toBe(7);
   expect(quantileOf([], 0.99)).toBe(0);
+});
+
+test('a spread is the best, the median and the worst', () => {
+  expect(spreadOf([900, 300, 500, 7_000])).toBe('300, 500, 7000 ms');
+  expect(spreadOf([8])).toBe('8, 8, 8 ms');
+  expect(spreadOf([])).toBe('not known');
 });

@@ -53,6 +53,13 @@ export function figuresOf(lines: readonly OrderLine[]): Figures {
   };
 }
 
+/** The best, the median and the worst of some times in milliseconds. */
+export function spreadOf(values: readonly number[]): string {
+  if (values.length === 0) return 'not known';
+  const [best, median, worst] = [0, 0.5, 1].map((quantile) => quantileOf(values, quantile));
+  return `${best}, ${median}, ${worst} ms`;
+}
+
 /** By nearest rank; 0 of nothing. */
 export function quantileOf(values: readonly number[], quantile: number): number {
   const sorted = values.toSorted((a, b) => a - b);

@@ -13,7 +13,9 @@ export const customerImage = `windlass/customer:${tag}`;
 
 export interface BuiltImage {
   readonly name: string;
-  /** Beyond the base image. */
+  /** Of this project's code, as opposed to what a test brings along. */
+  readonly own: boolean;
+  /** Beyond the base image; 0 when it is not `own`. */
   readonly addedBytes: number;
 }
 
@@ -36,13 +38,16 @@ export async function buildImages(): Promise<readonly BuiltImage[]> {
   const built: BuiltImage[] = [];
   const bases = await byTag();
   for (const { name, file, args } of await recipes()) {
-    await buildah(
+    const make = [
       ...['bud', '-q', '--layers', '--pull-never', '--isolation', 'chroot'],
       // The authorities that this machine trusts, for whoever fetches packages in a build.
       ...['--volume', '/etc/ssl/certs:/etc/ssl/certs:ro'],
       ...['-f', file, ...bases, ...args, '-t', name, repository],
-    );
-    built.push({ name, addedBytes: await addedBytes(name) });
+    ];
+    // A build fetches packages, and the network may fail it once. What was made is kept.
+    await buildah(...make).catch(() => buildah(...make));
+    const own = name !== prometheus;
+    built.push({ name, own, addedBytes: own ? await addedBytes(name) : 0 });
   }
   return built;
 }
@@ -75,7 +80,9 @@ async function addedBytes(name: string): Promise<number> {
   try {
     const folder = (await buildah('mount', container)).trim();
     const { output } = await execute('du', ['-sb', join(folder, 'app')]);
-    return Number.parseInt(output, 10) || 0;
+    const bytes = Number.parseInt(output, 10);
+    if (!(bytes > 0)) throw new Error(`${name} has nothing in /app.`);
+    return bytes;
   } finally {
     await buildah('rm', container);
   }

@@ -1,8 +1,12 @@
 import { execFile } from 'node:child_process';
 
 const outputBytesMax = 64 * 1_024 * 1_024;
-/** Nothing that is asked of it takes longer, but for what waits, which says so itself. */
-const timeoutMs = 15 * 60_000;
+/** The slowest that is run is a build that fetches what it needs. */
+const programMs = 15 * 60_000;
+/** Nothing that is asked of a cluster takes longer, but for what waits, which says so itself. */
+const answerMs = 2 * 60_000;
+/** More than what a waiting kubectl is told itself, so that it tells why it gave up. */
+const graceMs = 30_000;
 
 export interface Finished {
   readonly ok: boolean;
@@ -18,6 +22,8 @@ export function execute(
     readonly env?: NodeJS.ProcessEnv;
     readonly input?: string;
     readonly cwd?: string;
+    /** After which it is ended and counts as failed. A quarter of an hour. */
+    readonly withinMs?: number;
   } = {},
 ): Promise<Finished> {
   return new Promise((resolve) => {
@@ -28,7 +34,7 @@ export function execute(
         cwd: options.cwd,
         env: options.env ?? process.env,
         maxBuffer: outputBytesMax,
-        timeout: timeoutMs,
+        timeout: options.withinMs ?? programMs,
       },
       (error, output, errors) =>
         resolve({ ok: error === null, output, errors: errors || (error?.message ?? '') }),
@@ -49,14 +55,21 @@ export class Kubectl {
     this.env = kubeconfig === undefined ? process.env : { ...process.env, KUBECONFIG: kubeconfig };
   }
 
-  /** Whatever becomes of it. */
+  /** Whatever becomes of it, within two minutes. */
   async attempt(...args: readonly string[]): Promise<Finished> {
-    return await execute(this.command, args, { env: this.env });
+    return await execute(this.command, args, { env: this.env, withinMs: answerMs });
   }
 
   /** Its output. Throws what it complains of when it fails. */
   async run(...args: readonly string[]): Promise<string> {
     return this.outputOf(args, await this.attempt(...args));
+  }
+
+  /** Its output, once what it waits for is there. Throws as `run` does, also when that is late. */
+  async wait(withinMs: number, ...args: readonly string[]): Promise<string> {
+    const bounded = [...args, `--timeout=${Math.ceil(withinMs / 1_000)}s`];
+    const options = { env: this.env, withinMs: withinMs + graceMs };
+    return this.outputOf(bounded, await execute(this.command, bounded, options));
   }
 
   /** Applies objects. Throws as `run` does. */

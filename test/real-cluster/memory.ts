@@ -1,5 +1,10 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { until } from '@windlass/runtime/testing/until.ts';
 import { z } from 'zod';
 import type { Kubectl } from './kubectl.ts';
+
+/** Between two looks while something is watched: the kubelets measure every ten seconds. */
+const everyMs = 10_000;
 
 const nodeList = z.object({
   items: z.array(z.object({ metadata: z.object({ name: z.string() }) })),
@@ -31,8 +36,34 @@ export class MemoryPeaks {
     this.namespaces = namespaces;
   }
 
-  /** Asks the kubelet of every node: what it would evict for, and what a limit is about. */
+  /** Resolves when every node was asked. One that is busy gets some time. */
   async look(): Promise<void> {
+    const ask = async () => {
+      await this.ask();
+      return true;
+    };
+    await until('every kubelet tells its memory', ask, { withinMs: 120_000, everyMs: 2_000 });
+  }
+
+  /** Looks again and again while `work` goes on. A look that fails is left out. */
+  async during<Result>(work: Promise<Result>): Promise<Result> {
+    const over = new AbortController();
+    const looking = (async () => {
+      while (!over.signal.aborted) {
+        await this.ask().catch(() => {});
+        await pause(everyMs, undefined, { signal: over.signal }).catch(() => {});
+      }
+    })();
+    try {
+      return await work;
+    } finally {
+      over.abort();
+      await looking;
+    }
+  }
+
+  /** Asks the kubelet of every node: what it would evict for, and what a limit is about. */
+  private async ask(): Promise<void> {
     const { items } = nodeList.parse(await this.kubectl.json('get', 'nodes'));
     for (const { metadata } of items) {
       const path = `/api/v1/nodes/${metadata.name}/proxy/stats/summary`;

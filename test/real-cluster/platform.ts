@@ -9,9 +9,10 @@ export const platformNamespace = 'windlass';
 const systemNamespace = 'windlass-system';
 const monitoringNamespace = 'windlass-monitoring';
 const namespaces = [systemNamespace, platformNamespace, monitoringNamespace];
-/** From nothing to everything ready, on a slow machine. */
-const readyMs = 10 * 60_000;
-const rolloutMs = 5 * 60_000;
+/** From nothing to everything ready, or from one version of NATS to another, on a slow machine. */
+const readyMs = 12 * 60_000;
+const rolloutMs = 8 * 60_000;
+const establishedMs = 3 * 60_000;
 
 const condition = z.object({ type: z.string(), status: z.string(), reason: z.string().optional() });
 const conditioned = z.object({
@@ -33,6 +34,9 @@ const statefulSets = z.object({
     }),
   ),
 });
+const workloads = z.object({
+  items: z.array(z.object({ spec: z.object({ replicas: z.number().default(1) }) })),
+});
 const podList = z.object({
   items: z.array(
     z.object({
@@ -51,7 +55,9 @@ const podList = z.object({
               name: z.string(),
               restartCount: z.number(),
               lastState: z.object({
-                terminated: z.object({ reason: z.string().optional() }).optional(),
+                terminated: z
+                  .object({ reason: z.string().optional(), exitCode: z.number().optional() })
+                  .optional(),
               }),
             }),
           )
@@ -65,6 +71,7 @@ export type Pod = z.output<typeof podList>['items'][number];
 /** What runs of this project in a cluster. */
 export class DeployedPlatform {
   private readonly kubectl: Kubectl;
+  private readonly restarted = new Map<string, string>();
 
   constructor(kubectl: Kubectl) {
     this.kubectl = kubectl;
@@ -74,7 +81,7 @@ export class DeployedPlatform {
   async apply(environment: string): Promise<void> {
     const crds = join(repository, 'k8s', 'crds');
     await this.applyFolder(crds);
-    await this.kubectl.run('wait', '--for=condition=Established', '--timeout=60s', '-f', crds);
+    await this.kubectl.wait(establishedMs, 'wait', '--for=condition=Established', '-f', crds);
     await this.applyFolder(join(repository, 'k8s', environment));
   }
 
@@ -83,8 +90,7 @@ export class DeployedPlatform {
     for (const namespace of namespaces) {
       const names = await this.kubectl.run('get', 'deployments', '-n', namespace, '-o', 'name');
       for (const name of names.split('\n').filter(Boolean)) {
-        const timeout = `--timeout=${readyMs / 1_000}s`;
-        await this.kubectl.run('rollout', 'status', '-n', namespace, name, timeout);
+        await this.rolledOut(namespace, name, readyMs);
       }
     }
     await until('every StatefulSet is ready', () => this.statefulSetsReady(), {
@@ -111,11 +117,17 @@ export class DeployedPlatform {
 
   /** Replaces all pods of a Deployment, as a new version does, and waits for the last. */
   async roll(service: string): Promise<void> {
-    const namespace = service === 'operator' ? systemNamespace : platformNamespace;
+    const namespace = namespaceOf(service);
     const target = `deployment/${service}`;
     await this.kubectl.run('rollout', 'restart', '-n', namespace, target);
-    const timeout = `--timeout=${rolloutMs / 1_000}s`;
-    await this.kubectl.run('rollout', 'status', '-n', namespace, target, timeout);
+    await this.rolledOut(namespace, target, rolloutMs);
+  }
+
+  /** A watch may end before its time, which says nothing about what was watched. */
+  private async rolledOut(namespace: string, target: string, withinMs: number): Promise<void> {
+    const status = ['rollout', 'status', '-n', namespace, target];
+    const isDone = async () => (await this.kubectl.wait(withinMs, ...status)) !== '';
+    await until(`${target} is rolled out`, isDone, { withinMs, everyMs: 1_000 });
   }
 
   /** Asks for other pods of all NATS servers, and waits until the operator has rolled them. */
@@ -126,14 +138,34 @@ export class DeployedPlatform {
     await this.kubectl.run('patch', 'natscluster', 'nats', '-n', platformNamespace, ...patch);
     await until(
       'every NATS server is another pod',
-      async () => (await this.natsPods()).every((uid) => !before.includes(uid)),
+      async () => {
+        const now = await this.natsPods();
+        return now.length === before.length && now.every((uid) => !before.includes(uid));
+      },
       { withinMs: readyMs, everyMs: 1_000 },
     );
     await this.natsReady();
   }
 
-  /** All pods of the platform. */
-  async pods(namespace: string = platformNamespace): Promise<readonly Pod[]> {
+  /**
+   * The ready pods of a workload, without those that are on their way out: these are listed until
+   * they have drained.
+   */
+  async readyPods(workload: string): Promise<readonly Pod[]> {
+    const pods = await this.pods(namespaceOf(workload));
+    return pods.filter((pod) => isOf(pod, workload) && isPodReady(pod));
+  }
+
+  /** How many pods a workload is to have now: an autoscaler may change its mind meanwhile. */
+  async wanted(workload: string): Promise<number> {
+    const selector = `app.kubernetes.io/name=${workload}`;
+    const kinds = ['get', 'deployments,statefulsets', '-n', namespaceOf(workload), '-l', selector];
+    const { items } = workloads.parse(await this.kubectl.json(...kinds));
+    if (items.length === 0) throw new Error(`nothing is called ${workload}`);
+    return items.reduce((sum, { spec }) => sum + spec.replicas, 0);
+  }
+
+  private async pods(namespace: string): Promise<readonly Pod[]> {
     return podList.parse(await this.kubectl.json('get', 'pods', '-n', namespace)).items;
   }
 
@@ -143,17 +175,22 @@ export class DeployedPlatform {
     await this.kubectl.run('delete', 'pod', '-n', platformNamespace, name, ...now);
   }
 
-  /** Containers that were started again, and why they had ended. */
+  /**
+   * Containers that were started again, and why they had ended: of the pods that are there, and of
+   * those that were there at earlier looks.
+   */
   async restarts(): Promise<readonly string[]> {
     const all = await Promise.all(namespaces.map((namespace) => this.pods(namespace)));
-    return all.flat().flatMap(({ metadata, status }) =>
-      status.containerStatuses
-        .filter(({ restartCount }) => restartCount > 0)
-        .map(({ restartCount, lastState }) => {
-          const reason = lastState.terminated?.reason ?? 'unknown';
-          return `${metadata.name} ${restartCount} times (${reason})`;
-        }),
-    );
+    for (const { metadata, status } of all.flat()) {
+      for (const { name, restartCount, lastState } of status.containerStatuses) {
+        if (restartCount === 0) continue;
+        const { reason = 'unknown', exitCode } = lastState.terminated ?? {};
+        const why = `${reason}${exitCode === undefined ? '' : `, code ${exitCode}`}`;
+        const text = `${name} of ${metadata.name} ${restartCount} times (${why})`;
+        this.restarted.set(`${metadata.uid} ${name}`, text);
+      }
+    }
+    return [...this.restarted.values()];
   }
 
   /** What somebody looks at first when a run has failed. */
@@ -163,6 +200,7 @@ export class DeployedPlatform {
       ['get', 'natsclusters,streams,consumers,natsusers,hpa,apiservices', '-n', platformNamespace],
       ['get', 'events', '-A', '--sort-by=.lastTimestamp'],
       ['logs', '-n', systemNamespace, 'deployment/operator', '--tail=40'],
+      ['logs', '-n', platformNamespace, 'postgres-0', '--tail=20'],
       ...['order', 'inventory', 'payment'].map((name) => {
         const all = ['--all-containers', '--tail=15', '--prefix'];
         return ['logs', '-n', platformNamespace, '-l', `app.kubernetes.io/name=${name}`, ...all];
@@ -206,12 +244,17 @@ export async function services(): Promise<readonly string[]> {
   return [...names.filter((name) => !last.includes(name)), ...last];
 }
 
-export function isPodReady({ metadata, status }: Pod): boolean {
+/** Where a workload of the platform runs. */
+export function namespaceOf(workload: string): string {
+  return workload === 'operator' ? systemNamespace : platformNamespace;
+}
+
+function isPodReady({ metadata, status }: Pod): boolean {
   const ready = status.conditions.some(({ type, status: is }) => type === 'Ready' && is === 'True');
   return ready && metadata.deletionTimestamp === undefined;
 }
 
-export function isOf({ metadata }: Pod, workload: string): boolean {
+function isOf({ metadata }: Pod, workload: string): boolean {
   return metadata.labels['app.kubernetes.io/name'] === workload;
 }
 

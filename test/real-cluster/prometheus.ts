@@ -21,6 +21,7 @@ export class DeployedPrometheus {
     this.kubectl = kubectl;
   }
 
+  /** Throws when it does not answer; a Prometheus that has just started does not yet. */
   async query(expression: string): Promise<readonly Sample[]> {
     const pod = ['exec', '-n', 'windlass-monitoring', 'deployment/prometheus', '--'];
     const promtool = ['promtool', 'query', 'instant', '-o', 'json', 'http://127.0.0.1:9090'];

@@ -1,13 +1,18 @@
 /** What was checked, with figures, as lines that are printed when they are known. */
 export class Transcript {
   private readonly write: (line: string) => void;
+  private readonly strict: boolean;
   private readonly startedAt = performance.now();
   private passed = 0;
   private failed = 0;
   private skipped = 0;
+  private reached = 0;
+  private missed = 0;
 
-  constructor(write: (line: string) => void) {
+  /** `strict`: a figure that is missed is a failure. */
+  constructor(write: (line: string) => void, strict = false) {
     this.write = write;
+    this.strict = strict;
   }
 
   /** Says what happens now. */
@@ -28,9 +33,16 @@ export class Transcript {
       return true;
     } catch (error) {
       this.failed++;
-      this.say(`FAILED: ${title}: ${error instanceof Error ? error.message : String(error)}`);
+      this.say(`FAILED: ${title}: ${reasonOf(error)}`);
       return false;
     }
+  }
+
+  /** A figure that says as much about the machine as about what was measured on it. */
+  figure(title: string, isReached: boolean, measured: string): void {
+    if (isReached) this.reached++;
+    else this.missed++;
+    this.say(`${isReached ? 'reached' : 'MISSED'}: ${title}: ${measured}`);
   }
 
   skip(title: string, reason: string): void {
@@ -39,10 +51,22 @@ export class Transcript {
   }
 
   get isGreen(): boolean {
-    return this.failed === 0 && this.passed > 0;
+    return !this.hasFailed && this.passed > 0;
+  }
+
+  get hasFailed(): boolean {
+    return this.failed > 0 || (this.strict && this.missed > 0);
   }
 
   totals(): string {
-    return `${this.passed} passed, ${this.failed} failed, ${this.skipped} skipped`;
+    const figures = `${this.reached} figures reached, ${this.missed} missed`;
+    return `${this.passed} passed, ${this.failed} failed, ${this.skipped} skipped; ${figures}`;
   }
+}
+
+/** With what is behind it: a wait that was in vain tells only that. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { message, cause } = error;
+  return cause === undefined ? message : `${message} (${reasonOf(cause)})`;
 }
