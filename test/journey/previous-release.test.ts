@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { run } from '@windlass/local/child.ts';
@@ -8,7 +8,12 @@ import { freePort } from '@windlass/local/ports.ts';
 import { emptyPostgresData } from '@windlass/local/postgres-directory.ts';
 import { type ServiceProcess, startService } from '@windlass/local/processes.ts';
 import type { Platform } from '@windlass/local/running-platform.ts';
-import { buildRelease, type PreviousRelease, previousRelease } from './previous-release.ts';
+import {
+  buildRelease,
+  migrationStep,
+  type PreviousRelease,
+  previousRelease,
+} from './previous-release.ts';
 import { Shop } from './shop.ts';
 
 const workers = ['payment', 'inventory', 'order'] as const;
@@ -101,7 +106,8 @@ async function confirmed(shop: Shop, sku: string, count: number): Promise<readon
   let directory: TemporaryDirectory;
   beforeEach(async () => {
     directory = await temporaryDirectory();
-    await mkdir(join(directory.path, 'services'));
+    await mkdir(join(directory.path, 'services', 'runtime'), { recursive: true });
+    await writeFile(join(directory.path, migrationStep), '');
   });
   afterEach(() => directory.remove());
 
@@ -142,6 +148,16 @@ async function confirmed(shop: Shop, sku: string, count: number): Promise<readon
     await git('init', '--quiet');
     await commit('services/a', '1');
     expect(await previousRelease(directory.path)).toMatch(/no earlier commit/);
+  });
+
+  test('none, when it cannot migrate as a step of its own', async () => {
+    await rm(join(directory.path, migrationStep));
+    await git('init', '--quiet');
+    const first = await commit('services/a', '1');
+    await commit('services/a', '2');
+    expect(await previousRelease(directory.path)).toBe(
+      `${first} has no migrations as a step of their own`,
+    );
   });
 });
 

@@ -6,6 +6,9 @@ import { repository } from '@windlass/local/directory.ts';
 /** What a service is made of, besides the packages. */
 const sources = ['package.json', 'tsconfig.json', 'services'];
 
+/** Releases from before it migrated when they started, and nobody ran two of them side by side. */
+export const migrationStep = 'services/runtime/migration-run.ts';
+
 /** The commit that was released before the code of this tree. */
 export interface PreviousRelease {
   readonly commit: string;
@@ -26,7 +29,9 @@ export async function previousRelease(
   const wanted = changed.output !== '' ? ['HEAD'] : [`${last.output}~1`, 'HEAD~1'];
   for (const name of wanted) {
     const { ok, output } = await git(tree, 'rev-parse', '--verify', '--quiet', `${name}^{commit}`);
-    if (ok) return { commit: output };
+    if (!ok) continue;
+    const knows = await git(tree, 'cat-file', '-e', `${output}:${migrationStep}`);
+    return knows.ok ? { commit: output } : `${output} has no migrations as a step of their own`;
   }
   return 'this clone has no earlier commit: it is its first, or was fetched without history';
 }
