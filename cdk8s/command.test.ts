@@ -45,16 +45,17 @@ describe('a synth', () => {
     const first = await synth(ci, services, directory.path);
     expect(first.isFine).toBe(true);
     expect(first.lines).toContain('new k8s/ci/10-namespaces.yaml');
-    expect(await readdir(directory.path)).toEqual(['ci']);
+    expect(await readdir(directory.path)).toEqual(['k8s']);
+    expect(await readdir(join(directory.path, 'k8s'))).toEqual(['ci']);
     expect(await synth(ci, services, directory.path)).toEqual({ lines: [], isFine: true });
   });
 
   test('that checks names what differs and writes nothing', async () => {
     await synth(ci, services, directory.path);
     expect(await synth(check, services, directory.path)).toEqual({ lines: [], isFine: true });
-    const spoilt = join(directory.path, 'ci/10-namespaces.yaml');
+    const spoilt = join(directory.path, 'k8s/ci/10-namespaces.yaml');
     await writeFile(spoilt, 'spoilt');
-    await writeFile(join(directory.path, 'ci/99-left.yaml'), 'left');
+    await writeFile(join(directory.path, 'k8s/ci/99-left.yaml'), 'left');
     expect(await synth(check, services, directory.path)).toEqual({
       lines: ['changed k8s/ci/10-namespaces.yaml', 'stale k8s/ci/99-left.yaml'],
       isFine: false,

@@ -1,6 +1,8 @@
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { ServiceDefinition } from '@windlass/contracts/service.ts';
 import { type EnvironmentName, environmentNames } from './environments.ts';
+import { chartOutput } from './helm/chart.ts';
 import { differences, type Output, write } from './output.ts';
 import { rendered } from './rendering.ts';
 
@@ -27,11 +29,18 @@ export async function synth(
   services: readonly ServiceDefinition[],
   root: string,
 ): Promise<{ readonly lines: readonly string[]; readonly isFine: boolean }> {
-  const output: Output = rendered(names, services);
-  const found = await differences(root, output);
-  if (!isCheck) await write(root, output, found);
-  const lines = found.map(({ path, state }) => `${state} k8s/${path}`);
-  return { lines, isFine: !isCheck || found.length === 0 };
+  const outputs: readonly (readonly [folder: string, output: Output])[] = [
+    ['k8s', rendered(names, services)],
+    // The chart is another form of production.
+    ...(names.includes('prod') ? [['charts', chartOutput(services)] as const] : []),
+  ];
+  const lines: string[] = [];
+  for (const [folder, output] of outputs) {
+    const found = await differences(join(root, folder), output);
+    if (!isCheck) await write(join(root, folder), output, found);
+    lines.push(...found.map(({ path, state }) => `${state} ${folder}/${path}`));
+  }
+  return { lines, isFine: !isCheck || lines.length === 0 };
 }
 
 function valuesOf(args: readonly string[]) {

@@ -16,7 +16,7 @@ const heapShare = 0.8;
 /** V8 has three spaces for new objects. */
 const semiSpaces = 3;
 /** The default of `storage.fileStorePercent` of a NatsCluster. */
-const fileStoreShare = 0.8;
+export const fileStoreShare = 0.8;
 /** A version, or any tag with a digest: neither is ever another image. */
 const pinned = /:v?\d+\.\d+(\.\d+)?([-.][\w.-]+)?$|@sha256:[0-9a-f]{64}$/;
 
@@ -129,11 +129,16 @@ export function imageFindings(images: readonly string[], { name }: Environment):
     .map((image) => `Environment ${name}: the image ${image} is not pinned to a version.`);
 }
 
-/** Streams reserve their bytes: one that does not fit is never made. */
-export function storageFindings(environment: Environment): string[] {
-  const reserved = streamSettings(streams, environment.streams)
+/** What the streams may take of each volume, in bytes. */
+export function reservedBytes(environment: Environment): number {
+  return streamSettings(streams, environment.streams)
     .map(({ max_bytes }) => max_bytes)
     .reduce((sum, bytes) => sum + bytes, 0);
+}
+
+/** Streams reserve their bytes: one that does not fit is never made. */
+export function storageFindings(environment: Environment): string[] {
+  const reserved = reservedBytes(environment);
   const room = bytesOf(environment.nats.storage) * fileStoreShare;
   if (reserved <= room) return [];
   return [

@@ -121,7 +121,7 @@ export type EnvironmentName = Environment['name'];
 export type EnvironmentInput = z.input<typeof environmentSchema>;
 
 /** Images of a release are named after it. */
-const { version: release } = z
+export const { version: release } = z
   .object({ version: text })
   .parse(JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')));
 
@@ -209,7 +209,7 @@ const inputs: Readonly<Record<EnvironmentName, EnvironmentInput>> = {
       tlsSecret: 'orders-tls',
       controllerNamespace: 'ingress-nginx',
     },
-    variables: {},
+    variables: { LOG_LEVEL: 'info' },
     monitoring: { kind: 'external', namespace: 'monitoring' },
   },
 };

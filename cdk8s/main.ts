@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { deployables } from '@windlass/local/deployables.ts';
 import { repository } from '@windlass/local/directory.ts';
 import { commandOf, synth } from './command.ts';
@@ -15,9 +14,10 @@ try {
     await rerun(repository, itself, stopping.signal);
   } else {
     const services = (await deployables()).map(({ service }) => service);
-    const { lines, isFine } = await synth(command, services, join(repository, 'k8s'));
+    const { lines, isFine } = await synth(command, services, repository);
     for (const line of lines) process.stdout.write(`${line}\n`);
-    if (!isFine) throw new Error('k8s is not what its sources say: run npm run synth.');
+    if (!isFine)
+      throw new Error('The manifests are not what their sources say: run npm run synth.');
   }
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);

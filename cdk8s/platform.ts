@@ -23,7 +23,7 @@ export interface Sources {
 }
 
 /** The manifests of an environment by their file names, in the order in which to apply them. */
-export function platformFiles(sources: Sources): ReadonlyMap<string, string> {
+export function platformFiles(sources: Sources): Files {
   const { environment, observability, services: all } = sources;
   const services = deployedIn(all, environment);
   const version = versionOf(environment);
@@ -68,5 +68,5 @@ export function platformFiles(sources: Sources): ReadonlyMap<string, string> {
       }
     });
   }
-  return files.rendered;
+  return files;
 }

@@ -25,7 +25,7 @@ export function renderedOf(
 ): Output {
   const { name } = environment;
   const bare = { environment, services, observability: observability(false) };
-  const platform = below(name, platformFiles(bare));
+  const platform = below(name, platformFiles(bare).rendered);
   switch (name) {
     case 'ci':
       return { folders: [name], files: platform };
@@ -37,7 +37,7 @@ export function renderedOf(
       const addons = addonFiles({ environment, services, observability: observability(true) });
       return {
         folders: [name, 'prod-addons'],
-        files: new Map([...platform, ...below('prod-addons', addons)]),
+        files: new Map([...platform, ...below('prod-addons', addons.rendered)]),
       };
     }
   }

@@ -12,7 +12,7 @@ import {
 } from './prometheus-operator.ts';
 
 /** What is of use where the operators of others run: a folder for each of them. */
-export function addonFiles(sources: Sources): ReadonlyMap<string, string> {
+export function addonFiles(sources: Sources): Files {
   const { environment, observability } = sources;
   const { database, monitoring } = environment;
   const services = deployedIn(sources.services, environment);
@@ -46,5 +46,5 @@ export function addonFiles(sources: Sources): ReadonlyMap<string, string> {
       needsGrafana,
     );
   }
-  return files.rendered;
+  return files;
 }

@@ -113,8 +113,9 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'services/runtime/{failure,http,store}/*',
   ],
   // Manifests: what they say of a process, they read from what the process reads.
-  cdk8s: ['cdk8s/{addons,monitoring}/*', 'cdk8s/monitoring/rules/rule.ts', ...rendered],
+  cdk8s: ['cdk8s/{addons,helm,monitoring}/*', 'cdk8s/monitoring/rules/rule.ts', ...rendered],
   'cdk8s/addons': ['cdk8s/*', ...rendered],
+  'cdk8s/helm': ['cdk8s/*', 'cdk8s/addons/*', ...rendered],
   'cdk8s/testing': ['cdk8s/*', 'services/local/*'],
   // Dashboards and rules: pure functions of what the services declare.
   'cdk8s/monitoring': [

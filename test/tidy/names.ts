@@ -7,6 +7,8 @@ const banned = new Set([...vague, 'constants', 'manager', 'impl', 'lib', 'stuff'
 const temporary = /(^|-)(plan|plans|notes?|reports?|roadmap|summary|draft)(-|$)/;
 /** Names that others have chosen. */
 const given = new Set(['README', 'ARCHITECTURE', 'CONTRIBUTING', 'LICENSE', 'Dockerfile', 'Chart']);
+/** To Helm, a name says what a template is: said after the installation, or no manifest at all. */
+const namedForHelm = /^charts\/[^/]+\/templates\/(NOTES\.txt|_[a-z-]+\.tpl)$/;
 
 /** What is wrong with the name of a file or of a folder above it, a sentence each. */
 export function nameFindings(path: string): string[] {
@@ -23,9 +25,11 @@ export function nameFindings(path: string): string[] {
     const isKebab = /^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)*$/.test(
       isHidden ? segment.slice(1) : segment,
     );
-    if (!isKebab && !(isFile && given.has(name))) found.push(`${path}: names are in kebab case`);
+    const isGiven = isFile && (given.has(name) || namedForHelm.test(path));
+    if (!isKebab && !isGiven) found.push(`${path}: names are in kebab case`);
   }
-  if (extname(path) === '.md' || extname(path) === '.txt') found.push(...documentFindings(path));
+  const isDocument = ['.md', '.txt'].includes(extname(path)) && !namedForHelm.test(path);
+  if (isDocument) found.push(...documentFindings(path));
   return found;
 }
 
