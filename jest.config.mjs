@@ -38,6 +38,8 @@ export default {
   testMatch: ['cdk8s', 'services', 'test'].map((folder) => `<rootDir>/${folder}/**/*.test.ts`),
   testPathIgnorePatterns: ['/node_modules/', '/dist/', ...ignored],
   maxWorkers: 2,
+  // A busy machine with real servers is slow; how fast something is the benchmarks tell.
+  testTimeout: 30_000,
   reporters: ['default', '<rootDir>/test/reporter.mjs'],
   globalSetup: '<rootDir>/test/global-setup.mjs',
   globalTeardown: '<rootDir>/test/global-teardown.mjs',

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { ServiceProcess } from '@windlass/local/processes.ts';
 import { until } from '@windlass/runtime/testing/until.ts';
 import { expectAllSettled } from './invariants.ts';
 import { Load } from './load.ts';
@@ -53,7 +54,7 @@ async function withoutPostgres(stack: Stack): Promise<void> {
     withinMs: postgresOutageMs + 10_000,
   });
   for (const replica of workerNames.flatMap((worker) => stack.replicas(worker))) {
-    expect([replica.name, replica.running()]).toEqual([replica.name, true]);
+    expectRunning(replica);
     expect((await send(`${replica.opsUrl}/livez`, 'GET')).status).toBe(200);
   }
   await stack.platform.restartPostgres();
@@ -62,6 +63,12 @@ async function withoutPostgres(stack: Stack): Promise<void> {
   expect(load.failures).toEqual([]);
   const { orders } = await expectAllSettled(stack, { withinMs: settleMs });
   expect(load.accepted.filter((id) => !orders.some((order) => order.id === id))).toEqual([]);
+}
+
+/** Whoever reads that one has ended wants to know why. */
+function expectRunning(replica: ServiceProcess): void {
+  if (replica.running()) return;
+  throw new Error(`${replica.name} has ended:\n${replica.lines().slice(-20).join('\n')}`);
 }
 
 test('accepts every order while NATS is down for 30 s, and settles them all afterwards', async () => {
