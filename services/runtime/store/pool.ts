@@ -71,6 +71,9 @@ export class Database {
     this.pool.on('error', (error) => {
       options.logger.warn({ err: error }, 'an idle database connection failed');
     });
+    // The pool listens to idle connections only. One that is checked out breaks here as well as in
+    // its statement, and a new one may before anybody has it.
+    this.pool.on('connect', (client) => void client.on('error', ignore));
   }
 
   /** One statement, a transaction of its own. */
@@ -141,8 +144,6 @@ async function released<Result>(
   client: pg.PoolClient,
   work: () => Promise<Result>,
 ): Promise<Result> {
-  // A connection that breaks while it is checked out reports it here as well as in its query.
-  client.on('error', ignore);
   let broken = false;
   try {
     return await work();
@@ -150,7 +151,6 @@ async function released<Result>(
     broken = classify(error) === 'unavailable';
     throw error;
   } finally {
-    client.off('error', ignore);
     client.release(broken);
   }
 }
