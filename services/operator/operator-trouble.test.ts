@@ -6,8 +6,9 @@ import type { ApiObject, KubeApi } from '../../test/cluster/kube-api.ts';
 import { describeCluster } from '../../test/cluster/testing.ts';
 import { withCrds } from './api/testing/installed.ts';
 import { Connections } from './assets/connections.ts';
-import type { Answer, JetStream } from './assets/jet-stream.ts';
+import type { JetStream } from './assets/jet-stream.ts';
 import { type TestServer, testServer } from './assets/testing/nats-server.ts';
+import { streamInfo } from './assets/testing/stream-info.ts';
 import { loadOperatorConfig } from './config.ts';
 import { type Operator, startOperator } from './operator.ts';
 import { service } from './service.ts';
@@ -84,8 +85,7 @@ async function touch(plural: string, name: string): Promise<void> {
   await api.patch(path(plural, name), { metadata: { annotations } }, 'merge');
 }
 
-const info = (name: string): Promise<Answer | undefined> =>
-  jetStream.ask(`STREAM.INFO.${name}`).catch(() => undefined);
+const info = (name: string) => streamInfo(jetStream, name);
 
 async function publish(name: string, messages: number): Promise<void> {
   for (let count = 0; count < messages; count++) await jetStream.request(`${name}.made`, { count });
@@ -148,6 +148,8 @@ await describeCluster('an operator in trouble', () => {
       await nats.start();
       for (const name of ['late', 'kept']) await ready('streams', name, isReady);
       await ready('consumers', 'kept', isReady);
+      // The test has a connection of its own, which may come back later than the operator's.
+      await jetStream.link.broker.ready();
       expect(await info('KEPT')).toMatchObject({
         created: before?.created,
         state: { messages: 3 },

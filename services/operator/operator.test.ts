@@ -12,7 +12,8 @@ import type { KubeApi } from '../../test/cluster/kube-api.ts';
 import { describeCluster } from '../../test/cluster/testing.ts';
 import { withCrds } from './api/testing/installed.ts';
 import { Connections } from './assets/connections.ts';
-import type { Answer, JetStream } from './assets/jet-stream.ts';
+import type { JetStream } from './assets/jet-stream.ts';
+import { streamInfo } from './assets/testing/stream-info.ts';
 import { loadOperatorConfig } from './config.ts';
 import { type Operator, startOperator } from './operator.ts';
 import { service } from './service.ts';
@@ -73,8 +74,7 @@ function ready(plural: string, name: string): Promise<Asset> {
   });
 }
 
-const streamOf = (name: string): Promise<Answer | undefined> =>
-  jetStream.ask(`STREAM.INFO.${name}`).catch(() => undefined);
+const streamOf = (name: string) => streamInfo(jetStream, name);
 
 async function page(port: number, path: string) {
   const response = await fetch(`http://127.0.0.1:${port}${path}`);

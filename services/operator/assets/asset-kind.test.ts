@@ -7,6 +7,7 @@ import type { JetStream } from './jet-stream.ts';
 import { keyValueKind } from './key-value.ts';
 import { streamKind } from './stream.ts';
 import { Rig } from './testing/rig.ts';
+import { streamInfo } from './testing/stream-info.ts';
 
 let rig: Rig;
 let js: JetStream;
@@ -42,11 +43,7 @@ async function configOf(spec: Config): Promise<Config> {
   return (await js.ask(`STREAM.INFO.${spec.name}`)).config as Config;
 }
 
-const isThere = (spec: Config) =>
-  js.ask(`STREAM.INFO.${spec.name}`).then(
-    () => true,
-    () => false,
-  );
+const isThere = async (spec: Config) => (await streamInfo(js, String(spec.name))) !== undefined;
 
 test('a stream that belongs to nobody is adopted', async () => {
   const spec = specOf();
