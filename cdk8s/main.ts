@@ -1,5 +1,6 @@
 import { deployables } from '@windlass/local/deployables.ts';
 import { repository } from '@windlass/local/directory.ts';
+import { errorText } from '@windlass/runtime/failure/error-text.ts';
 import { commandOf, synth } from './command.ts';
 import { rerun } from './watch.ts';
 
@@ -20,6 +21,6 @@ try {
       throw new Error('The manifests are not what their sources say: run npm run synth.');
   }
 } catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`${errorText(error)}\n`);
   process.exitCode = 1;
 }

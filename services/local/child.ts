@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import { errorText } from '@windlass/runtime/failure/error-text.ts';
 
 /** Lines of output kept for an error message. */
 const keptLines = 20;
@@ -121,6 +122,6 @@ export async function run(
     await child.drained;
     return { ok: code === 0, output: lines.join('\n') };
   } catch (error) {
-    return { ok: false, output: error instanceof Error ? error.message : String(error) };
+    return { ok: false, output: errorText(error) };
   }
 }

@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { errorText } from '@windlass/runtime/failure/error-text.ts';
 import { repository } from './directory.ts';
 import { digestOf } from './image-registry.ts';
 
@@ -40,7 +41,7 @@ if (process.argv[1] === import.meta.filename) {
       process.stdout.write(`${line.slice('ARG '.length)}\n`);
     }
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`${errorText(error)}\n`);
     process.exitCode = 1;
   }
 }

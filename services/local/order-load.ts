@@ -1,6 +1,7 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { Agent, request } from 'node:http';
 import { settledStatuses } from '@windlass/contracts/orders.ts';
+import { errorText } from '@windlass/runtime/failure/error-text.ts';
 import { z } from 'zod';
 import { sampleSkus } from './sample.ts';
 
@@ -73,7 +74,7 @@ export async function placeOrders(options: LoadOptions): Promise<ReadonlyMap<str
     options.onSettled({ ...order, status, settledMs: performance.now() - acceptedAt });
   };
   const note = (startedAt: number, error: unknown) => {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = errorText(error);
     failures.set(reason, (failures.get(reason) ?? 0) + 1);
     options.onFailed?.(startedAt, reason);
   };

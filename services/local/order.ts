@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { errorText } from '@windlass/runtime/failure/error-text.ts';
 import { type LoadOptions, placeOrders } from './order-load.ts';
 import { portFrom } from './ports.ts';
 import { Progress } from './progress.ts';
@@ -83,6 +84,6 @@ function whole(flag: string, text: string, max: number): number {
 try {
   process.exitCode = await main();
 } catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`${errorText(error)}\n`);
   process.exitCode = 1;
 }

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { chmod, cp, lstat, mkdir, mkdtemp, readFile, rename, rm, symlink } from 'node:fs/promises';
+import { chmod, cp, lstat, mkdir, readFile, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { z } from 'zod';
 import { run } from './child.ts';
 import { exists } from './directory.ts';
+import { placed } from './programs.ts';
 
 /** PostgreSQL refuses to run as root; these are tried in this order, and none is created. */
 const unprivileged = ['postgres', 'nobody'];
@@ -121,22 +122,17 @@ async function makeExecutable(binaries: PostgresBinaries): Promise<void> {
   }
 }
 
-/** Complete or absent: copied beside its place and renamed into it. */
 async function copyOf(native: string): Promise<PostgresBinaries> {
   // With the package's description, and so its version: an update makes a copy of its own.
   const home = openPlaceFor(native + (await readFile(join(native, '..', 'package.json'), 'utf8')));
   await claimOpenPlace(home);
   const place = join(home, 'native');
   if (!(await exists(place))) {
-    const making = await mkdtemp(join(home, 'making-'));
-    await cp(native, join(making, 'native'), { recursive: true, verbatimSymlinks: true });
-    try {
-      await rename(join(making, 'native'), place);
-    } catch (error) {
-      if (!(await exists(place))) throw error;
-    } finally {
-      await rm(making, { recursive: true, force: true });
-    }
+    await placed(place, async (directory) => {
+      const copy = join(directory, 'native');
+      await cp(native, copy, { recursive: true, verbatimSymlinks: true });
+      return copy;
+    });
   }
   return binariesIn(join(place, 'bin'));
 }

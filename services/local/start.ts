@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { errorText } from '@windlass/runtime/failure/error-text.ts';
 import { repository } from './directory.ts';
 import { type LineFormat, lineFormatter } from './log-lines.ts';
 import { startPlatform } from './platform.ts';
@@ -136,6 +137,6 @@ function formatOf(values: { readonly json?: boolean; readonly 'no-color'?: boole
 try {
   process.exitCode = await main();
 } catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`${errorText(error)}\n`);
   process.exitCode = 1;
 }

@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import { join } from 'node:path';
+import { errorText } from '@windlass/runtime/failure/error-text.ts';
 import { type Keeper, startKeeper } from '../../test/cluster/keeper-process.ts';
 import { temporaryDirectory } from './directory.ts';
 import { resolveNatsServer } from './nats-binary.ts';
@@ -67,7 +68,7 @@ const server = createServer((request, response) => {
     (address) => response.end(address),
     (error: unknown) => {
       response.statusCode = 500;
-      response.end(error instanceof Error ? error.message : String(error));
+      response.end(errorText(error));
     },
   );
 });

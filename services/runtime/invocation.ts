@@ -1,5 +1,6 @@
 import type { ServiceDefinition } from '@windlass/contracts/service.ts';
 import type { Config } from './config.ts';
+import { errorText } from './failure/error-text.ts';
 import { createLogger } from './telemetry/log.ts';
 
 /** `migrate`: bring the schema up to date and end; `run`: everything else. */
@@ -50,7 +51,7 @@ export async function orExit<Result>(work: () => Promise<Result>): Promise<Resul
   try {
     return await work();
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`${errorText(error)}\n`);
     process.exit(1);
   }
 }

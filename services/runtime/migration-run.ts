@@ -1,6 +1,7 @@
 import type { ServiceDefinition } from '@windlass/contracts/service.ts';
 import { loadMigrationConfig } from './config.ts';
 import { classify } from './failure/database-errors.ts';
+import { errorText } from './failure/error-text.ts';
 import { fullJitter, pause } from './failure/retry.ts';
 import { type Migration, migrate, missingMigrations } from './store/migrations.ts';
 import { Database } from './store/pool.ts';
@@ -89,6 +90,6 @@ export async function migrateService(
 
 /** On one line, without its full stop. */
 function reasonOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = errorText(error);
   return withoutPasswords(message).replace(/\s+/g, ' ').replace(/\.$/, '');
 }

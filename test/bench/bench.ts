@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildServices } from '@windlass/local/build.ts';
 import { temporaryDirectory } from '@windlass/local/directory.ts';
+import { errorText } from '@windlass/runtime/failure/error-text.ts';
 import { z } from 'zod';
 import type { Bench } from './bench-context.ts';
 import { buildBundles } from './bundles.ts';
@@ -124,6 +125,6 @@ function sayer(started: number): (line: string) => void {
 try {
   process.exitCode = await main();
 } catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`${errorText(error)}\n`);
   process.exitCode = 1;
 }

@@ -1,3 +1,4 @@
+import { errorText } from '../../services/runtime/failure/error-text.ts';
 import type { Bench } from './bench-context.ts';
 import { measureAccepted } from './sections/accepted.ts';
 import { measureLatency } from './sections/latency.ts';
@@ -34,7 +35,7 @@ export async function runScenes(bench: Bench, wanted: Wanted): Promise<void> {
       await work();
     } catch (error) {
       if (bench.signal.aborted) return;
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = errorText(error);
       bench.say(`FAILED: ${reason}`);
       bench.results.broken.push(`${names.join(', ')}: ${reason}`);
     }

@@ -1,10 +1,21 @@
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
-import { delimiter, dirname, join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { run } from '../../services/local/child.ts';
 import { exists } from '../../services/local/directory.ts';
-import { cacheDirectory } from '../../services/local/nats-binary.ts';
+import {
+  cacheDirectory,
+  type Found,
+  firstFound,
+  goBuild,
+  hasGo,
+  namedBy,
+  onPath,
+  orWhyNot,
+  placed,
+  type Search,
+  versionOf,
+} from '../../services/local/programs.ts';
 
 /** Older ones do not know the draft of the schema of the values. */
 const minimum = [3, 18] as const;
@@ -26,40 +37,24 @@ export interface HelmProgram {
   readonly how: string;
 }
 
-export interface ResolveOptions {
-  readonly env?: NodeJS.ProcessEnv;
-  /** Forbids the step that fetches and builds. */
-  readonly offline?: boolean;
-  /** Told what each step does and why it did not succeed. */
-  readonly say?: (line: string) => void;
-}
-
 /**
  * Finds Helm: named by `HELM`, on the PATH, built before, or built with Go, which takes minutes.
  * Answers with a sentence where there is none. Two processes may do this at the same time.
  */
-export async function resolveHelm(options: ResolveOptions = {}): Promise<HelmProgram | string> {
+export async function resolveHelm(options: Search = {}): Promise<Found<HelmProgram>> {
   const { env = process.env, offline = false, say = () => {} } = options;
-  const named = env.HELM;
-  if (named !== undefined && named !== '') {
-    const found = await inspect(named, 'named by HELM');
-    if (typeof found !== 'string') return found;
-    throw new Error(`HELM names ${named}, but ${found}.`);
-  }
+  const named = await namedBy('HELM', env, inspect);
+  if (typeof named === 'string') throw new Error(named);
+  if (named !== undefined) return named;
   const cached = join(cacheDirectory(env), `helm-${await contentHash()}-${process.arch}`);
-  const steps: readonly (() => Promise<HelmProgram | string>)[] = [
-    () => fromPath(env),
+  const found = await firstFound<HelmProgram>([
+    async () => (await onPath('helm', env, inspect)) ?? 'not on the PATH',
     () => fromCache(cached),
     ...(offline ? [] : [() => fromGo(cached, env, say)]),
-  ];
-  const reasons: string[] = [];
-  for (const step of steps) {
-    const found = await step();
-    if (typeof found !== 'string') return found;
-    reasons.push(found);
-  }
+  ]);
+  if ('path' in found) return found;
   const remedy = 'install Go, put it on the PATH or name it in HELM';
-  return `there is no Helm (${reasons.join('; ')}): ${remedy}`;
+  return `there is no Helm (${found.join('; ')}): ${remedy}`;
 }
 
 /** Of what decides about the program. */
@@ -69,15 +64,7 @@ async function contentHash(): Promise<string> {
   return hash.digest('hex').slice(0, 12);
 }
 
-async function fromPath(env: NodeJS.ProcessEnv): Promise<HelmProgram | string> {
-  for (const directory of (env.PATH ?? '').split(delimiter)) {
-    const path = join(directory, 'helm');
-    if (directory !== '' && (await exists(path))) return await inspect(path, 'found on the PATH');
-  }
-  return 'not on the PATH';
-}
-
-async function fromCache(cached: string): Promise<HelmProgram | string> {
+async function fromCache(cached: string): Promise<Found<HelmProgram>> {
   const path = join(cached, 'helm');
   return (await exists(path)) ? await inspect(path, 'from the cache') : 'not in the cache';
 }
@@ -86,41 +73,20 @@ async function fromGo(
   cached: string,
   env: NodeJS.ProcessEnv,
   say: (line: string) => void,
-): Promise<HelmProgram | string> {
-  if (!(await run({ command: 'go', args: ['version'], env })).ok) return 'no go to build it with';
+): Promise<Found<HelmProgram>> {
+  if (!(await hasGo(env))) return 'no go to build it with';
   say(`helm: building ${pinned} with go (some minutes, once)`);
-  await mkdir(dirname(cached), { recursive: true });
-  const making = await mkdtemp(`${cached}-making-`);
-  try {
-    const { ok, output } = await run({
-      command: 'go',
-      args: [
-        ...['build', '-mod=readonly', '-trimpath', '-ldflags', linkerFlags],
-        ...['-o', join(making, 'helm'), 'helm.sh/helm/v3/cmd/helm'],
-      ],
-      cwd: module,
-      env: { ...env, CGO_ENABLED: '0', GOTOOLCHAIN: 'local', GOFLAGS: '' },
-    });
-    if (!ok) return `not built with go: ${output.split('\n').slice(-3).join(' ') || 'go failed'}`;
-    await rename(making, cached).catch(async (error: unknown) => {
-      // Another process may have been faster.
-      if (!(await exists(cached))) throw error;
+  return await orWhyNot('not built with go', async () => {
+    await placed(cached, async (directory) => {
+      const output = join(directory, 'helm');
+      await goBuild({ module, package: 'helm.sh/helm/v3/cmd/helm', linkerFlags, output, env });
+      return directory;
     });
     return await inspect(join(cached, 'helm'), 'built with go');
-  } catch (error) {
-    return `not built with go: ${error instanceof Error ? error.message : String(error)}`;
-  } finally {
-    await rm(making, { recursive: true, force: true });
-  }
+  });
 }
 
-/** One that is too old, or that does not run, is none. */
-async function inspect(path: string, how: string): Promise<HelmProgram | string> {
-  const { ok, output } = await run({ command: path, args: ['version', '--short'] });
-  const [, major, minor] = /^v(\d+)\.(\d+)/m.exec(output) ?? [];
-  if (!ok || major === undefined) return `${path} does not run (${output.trim() || 'no output'})`;
-  const found = [Number(major), Number(minor)] as const;
-  const isOld = found[0] < minimum[0] || (found[0] === minimum[0] && found[1] < minimum[1]);
-  if (isOld) return `${path} ${major}.${minor} is older than ${minimum.join('.')}`;
-  return { path, how };
+async function inspect(path: string, how: string): Promise<Found<HelmProgram>> {
+  const found = await versionOf(path, ['version', '--short'], minimum);
+  return typeof found === 'string' ? found : { path, how };
 }

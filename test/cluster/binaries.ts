@@ -1,9 +1,19 @@
-import { copyFile, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { copyFile, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run } from '../../services/local/child.ts';
 import { exists } from '../../services/local/directory.ts';
-import { cacheDirectory } from '../../services/local/nats-binary.ts';
+import {
+  cacheDirectory,
+  type Found,
+  firstFound,
+  goBuild,
+  hasGo,
+  namedBy,
+  orWhyNot,
+  placed,
+  type Search,
+} from '../../services/local/programs.ts';
 
 /** The version that `control-plane/go.mod` pins. */
 export const kubernetesVersion = '1.34.4';
@@ -36,14 +46,6 @@ export interface ControlPlaneBinaries {
   readonly how: string;
 }
 
-export interface ResolveOptions {
-  readonly env?: NodeJS.ProcessEnv;
-  /** Forbids the step that fetches and builds. */
-  readonly offline?: boolean;
-  /** Told what each step does and why it did not succeed. */
-  readonly say?: (line: string) => void;
-}
-
 /** There is no control plane to be had here; the message says what was tried. */
 export class NoBinaries extends Error {
   override readonly name = 'NoBinaries';
@@ -53,38 +55,30 @@ export class NoBinaries extends Error {
  * Finds etcd, kube-apiserver and kube-controller-manager, and builds them when there are none,
  * once for all checkouts of this user. Two processes may do this at the same time.
  */
-export async function resolveControlPlane(
-  options: ResolveOptions = {},
-): Promise<ControlPlaneBinaries> {
+export async function resolveControlPlane(options: Search = {}): Promise<ControlPlaneBinaries> {
   const { env = process.env, offline = false, say = () => {} } = options;
-  const named = env.KUBEBUILDER_ASSETS;
-  if (named !== undefined && named !== '') {
-    const found = await inspect(named, 'named by KUBEBUILDER_ASSETS');
-    if (typeof found !== 'string') return found;
-    throw new NoBinaries(`KUBEBUILDER_ASSETS names ${named}, but ${found}.`);
-  }
+  const named = await namedBy('KUBEBUILDER_ASSETS', env, inspect);
+  if (typeof named === 'string') throw new NoBinaries(named);
+  if (named !== undefined) return named;
   const cached = join(cacheDirectory(env), `kubernetes-${kubernetesVersion}-${process.arch}`);
-  const steps: readonly (() => Promise<ControlPlaneBinaries | string>)[] = [
-    () => inspect(cached, 'from the cache'),
-    () => fromSetupEnvtest(env),
-    ...(offline ? [] : [() => fromGo(cached, env, say)]),
-  ];
-  const reasons: string[] = [];
-  for (const step of steps) {
-    const found = await step();
-    if (typeof found !== 'string') return found;
-    reasons.push(found);
-    say(`control plane: ${found}`);
-  }
+  const found = await firstFound<ControlPlaneBinaries>(
+    [
+      () => inspect(cached, 'from the cache'),
+      () => fromSetupEnvtest(env),
+      ...(offline ? [] : [() => fromGo(cached, env, say)]),
+    ],
+    (reason) => say(`control plane: ${reason}`),
+  );
+  if ('etcd' in found) return found;
   throw new NoBinaries(
-    `There is no control plane of Kubernetes ${major}.${minor}: ${reasons.join('; ')}. ` +
+    `There is no control plane of Kubernetes ${major}.${minor}: ${found.join('; ')}. ` +
       'Install Go, or name a directory with etcd, kube-apiserver and kube-controller-manager ' +
       'in KUBEBUILDER_ASSETS.',
   );
 }
 
 /** `setup-envtest` has no kube-controller-manager; somebody may have put it beside the others. */
-async function fromSetupEnvtest(env: NodeJS.ProcessEnv): Promise<ControlPlaneBinaries | string> {
+async function fromSetupEnvtest(env: NodeJS.ProcessEnv): Promise<Found<ControlPlaneBinaries>> {
   const args = ['use', '--installed-only', '-p', 'path', `${major}.${minor}.x`];
   const { ok, output } = await run({ command: 'setup-envtest', args, env });
   if (!ok) return 'setup-envtest is not on the PATH or has installed none';
@@ -95,48 +89,28 @@ async function fromGo(
   cached: string,
   env: NodeJS.ProcessEnv,
   say: (line: string) => void,
-): Promise<ControlPlaneBinaries | string> {
-  if (!(await run({ command: 'go', args: ['version'], env })).ok) return 'no go to build it with';
+): Promise<Found<ControlPlaneBinaries>> {
+  if (!(await hasGo(env))) return 'no go to build it with';
   say(`control plane: building Kubernetes ${kubernetesVersion} with go (some minutes, once)`);
-  await mkdir(dirname(cached), { recursive: true });
-  const directory = await mkdtemp(`${cached}-making-`);
-  try {
-    for (const program of programs) await build(program, directory, env);
-    const made = await inspect(directory, 'built with go');
-    if (typeof made === 'string') return made;
-    return await placed(directory, cached);
-  } catch (error) {
-    return `not built with go: ${error instanceof Error ? error.message : String(error)}`;
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
+  return await orWhyNot('not built with go', async () => {
+    await placed(cached, async (directory) => {
+      for (const program of programs) await build(program, directory, env);
+      const made = await inspect(directory, 'built with go');
+      if (typeof made === 'string') throw new Error(made);
+      if (await exists(cached)) await fillGaps(directory, cached);
+      return directory;
+    });
+    return await inspect(cached, 'built with go');
+  });
 }
 
 async function build(program: Program, directory: string, env: NodeJS.ProcessEnv): Promise<void> {
   const version = 'k8s.io/component-base/version';
   const named = { gitVersion: `v${kubernetesVersion}`, gitMajor: major, gitMinor: minor };
   const values = Object.entries(named).map(([name, value]) => `-X ${version}.${name}=${value}`);
-  const { ok, output } = await run({
-    command: 'go',
-    args: [
-      ...['build', '-mod=readonly', '-trimpath', '-ldflags', ['-s -w', ...values].join(' ')],
-      ...['-o', join(directory, program), packages[program]],
-    ],
-    cwd: module,
-    env: { ...env, CGO_ENABLED: '0', GOTOOLCHAIN: 'local', GOFLAGS: '' },
-  });
-  if (!ok) throw new Error(output.split('\n').slice(-3).join(' ') || `${program}: go failed`);
-}
-
-/** A directory that another process has put there meanwhile is as good as ours. */
-async function placed(directory: string, cached: string): Promise<ControlPlaneBinaries | string> {
-  try {
-    await rename(directory, cached);
-  } catch (error) {
-    if (!(await exists(cached))) throw error;
-    await fillGaps(directory, cached);
-  }
-  return await inspect(cached, 'built with go');
+  const linkerFlags = ['-s -w', ...values].join(' ');
+  const output = join(directory, program);
+  await goBuild({ module, package: packages[program], linkerFlags, output, env });
 }
 
 /** Of a directory from which somebody has deleted a program. */
@@ -151,7 +125,7 @@ async function fillGaps(directory: string, cached: string): Promise<void> {
 }
 
 /** The programs of a directory, or why they cannot be used. */
-async function inspect(directory: string, how: string): Promise<ControlPlaneBinaries | string> {
+async function inspect(directory: string, how: string): Promise<Found<ControlPlaneBinaries>> {
   for (const program of needed) {
     const path = join(directory, program);
     if (!(await exists(path))) return `${directory} has no ${program}`;

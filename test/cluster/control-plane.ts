@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Child, Exit } from '../../services/local/child.ts';
 import { temporaryDirectory } from '../../services/local/directory.ts';
 import { freePort } from '../../services/local/ports.ts';
+import { errorText } from '../../services/runtime/failure/error-text.ts';
 import { auditPolicy } from './audit-log.ts';
 import { type ControlPlaneBinaries, resolveControlPlane } from './binaries.ts';
 import { issue, type KeyPair, newAuthority, tokenKeys } from './certificates.ts';
@@ -203,7 +204,7 @@ async function until(
     try {
       if (await attempt()) return;
     } catch (error) {
-      last = error instanceof Error ? error.message : String(error);
+      last = errorText(error);
     }
     await new Promise((resolve) => setTimeout(resolve, pollMs));
   }

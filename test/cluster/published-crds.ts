@@ -1,11 +1,16 @@
-import { copyFile, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { copyFile, readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { until } from '@windlass/runtime/testing/until.ts';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { run } from '../../services/local/child.ts';
 import { exists } from '../../services/local/directory.ts';
-import { cacheDirectory } from '../../services/local/nats-binary.ts';
+import {
+  cacheDirectory,
+  type Found,
+  must,
+  orWhyNot,
+  placed,
+} from '../../services/local/programs.ts';
 import type { KubeApi } from './kube-api.ts';
 
 interface Published {
@@ -71,19 +76,22 @@ export interface Crd {
  */
 export async function publishedCrds(
   env: NodeJS.ProcessEnv = process.env,
-): Promise<readonly Crd[] | string> {
-  const found: Crd[] = [];
+): Promise<Found<readonly Crd[]>> {
+  const all: Crd[] = [];
   for (const each of published) {
-    const folder = join(cacheDirectory(env), `crds-${basename(each.module)}-${each.version}`);
-    if (!(await exists(folder))) {
-      const problem = await fetched(each, folder, env);
-      if (problem !== undefined) return problem;
-    }
-    for (const file of each.files) {
-      found.push(parse(await readFile(join(folder, basename(file)), 'utf8')) as Crd);
-    }
+    const { module, version } = each;
+    const found = await orWhyNot(`${module}@${version}`, () => crdsOf(each, env));
+    if (typeof found === 'string') return found;
+    all.push(...found);
   }
-  return found;
+  return all;
+}
+
+async function crdsOf(each: Published, env: NodeJS.ProcessEnv): Promise<readonly Crd[]> {
+  const folder = join(cacheDirectory(env), `crds-${basename(each.module)}-${each.version}`);
+  if (!(await exists(folder))) await fetchOf(each, folder, env);
+  const paths = each.files.map((file) => join(folder, basename(file)));
+  return await Promise.all(paths.map(async (path) => parse(await readFile(path, 'utf8')) as Crd));
 }
 
 /** Any number of test files may do so at once: what is applied is the same. */
@@ -105,16 +113,14 @@ export async function installCrds(api: KubeApi, crds: readonly Crd[]): Promise<v
 
 const download = z.object({ Dir: z.string(), Sum: z.string() });
 
-/** Undefined when the folder is there. */
-async function fetched(
+/** Puts the files into the folder. */
+async function fetchOf(
   { module, version, sum, files }: Published,
   folder: string,
   env: NodeJS.ProcessEnv,
-): Promise<string | undefined> {
-  await mkdir(dirname(folder), { recursive: true });
-  const making = await mkdtemp(`${folder}-making-`);
-  try {
-    const { ok, output } = await run({
+): Promise<void> {
+  await placed(folder, async (making) => {
+    const output = await must({
       command: 'go',
       args: ['mod', 'download', '-json', `${module}@${version}`],
       // Outside of any module, whose own requirements would be looked up as well.
@@ -122,21 +128,9 @@ async function fetched(
       env: { ...env, GOTOOLCHAIN: 'local', GOFLAGS: '' },
     });
     // Before the answer it may say what it does.
-    const answer = ok
-      ? download.safeParse(JSON.parse(output.slice(output.indexOf('{'))))
-      : undefined;
-    if (answer?.success !== true) return `go does not fetch ${module}@${version}`;
-    if (answer.data.Sum !== sum) return `${module}@${version} is not what it was`;
-    for (const file of files) {
-      await copyFile(join(answer.data.Dir, file), join(making, basename(file)));
-    }
-    await rename(making, folder);
-    return undefined;
-  } catch (error) {
-    // Another process may have put it there meanwhile.
-    if (await exists(folder)) return undefined;
-    return `${module}@${version}: ${error instanceof Error ? error.message : String(error)}`;
-  } finally {
-    await rm(making, { recursive: true, force: true });
-  }
+    const answer = download.parse(JSON.parse(output.slice(output.indexOf('{'))));
+    if (answer.Sum !== sum) throw new Error('its content is not what it was');
+    for (const file of files) await copyFile(join(answer.Dir, file), join(making, basename(file)));
+    return making;
+  });
 }

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { withCrds } from '@windlass/operator/api/testing/installed.ts';
+import { errorText } from '@windlass/runtime/failure/error-text.ts';
 import type { ControlPlaneAccess } from './control-plane.ts';
 import { operatorEnvironment, operatorNamespace, startInProcess } from './in-process-operator.ts';
 import { runControlPlane } from './run-control-plane.ts';
@@ -68,6 +69,6 @@ async function startOwn(access: ControlPlaneAccess): Promise<{ stop(): Promise<v
 try {
   await main();
 } catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`${errorText(error)}\n`);
   process.exitCode = 1;
 }

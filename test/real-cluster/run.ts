@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { errorText } from '../../services/runtime/failure/error-text.ts';
 import { Exercises } from './exercises.ts';
 import { type GivenCluster, NoCluster, takeCluster } from './given-cluster.ts';
 import { buildImages, imageNames } from './images.ts';
@@ -117,6 +118,6 @@ async function prove(
 try {
   process.exitCode = await main();
 } catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`${errorText(error)}\n`);
   process.exitCode = ended.failed;
 }

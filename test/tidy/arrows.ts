@@ -10,6 +10,7 @@ const rendered = [
   'services/operator/nats-cluster/children/policies.ts',
   'services/runtime/config.ts',
   'services/runtime/broker/{lanes,topology}.ts',
+  'services/runtime/failure/error-text.ts',
 ];
 
 /**
@@ -51,6 +52,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'services/contracts/*',
     'services/runtime/*',
     'services/runtime/{broker,store}/*',
+    'services/runtime/failure/error-text.ts',
     'services/*/{parts,service}.ts',
     // For what `npm run generate` writes, and for the servers of a test run.
     'services/operator/api/render.ts',

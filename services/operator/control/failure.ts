@@ -1,3 +1,4 @@
+import { errorText } from '@windlass/runtime/failure/error-text.ts';
 import { withoutPasswords } from '@windlass/runtime/telemetry/log.ts';
 import { ReconcileError } from './kind.ts';
 import { isConflict, isUnavailable, KubeError, LostLeadership } from './kube-error.ts';
@@ -38,6 +39,6 @@ function reasonOf({ reason, causes }: KubeError): string {
 }
 
 function shown(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = errorText(error);
   return withoutPasswords(message).slice(0, messageMaxLength);
 }

@@ -1,4 +1,5 @@
 import { text } from 'node:stream/consumers';
+import { errorText } from '@windlass/runtime/failure/error-text.ts';
 import { pause } from '@windlass/runtime/failure/retry.ts';
 import { DecoratorHandler, type Dispatcher, errors } from 'undici';
 import type { KubeAccess } from './kube-config.ts';
@@ -161,7 +162,7 @@ export class Transport {
     this.record(call, 0, startedAt);
     if (error instanceof KubeError) return error;
     const reason = error instanceof errors.HeadersTimeoutError ? 'Timeout' : 'Unreachable';
-    const words = error instanceof Error ? error.message : String(error);
+    const words = errorText(error);
     return new KubeError(`the API server was not reached: ${words}`, {
       status: 0,
       reason,

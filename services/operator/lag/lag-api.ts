@@ -1,3 +1,4 @@
+import { errorText } from '@windlass/runtime/failure/error-text.ts';
 import { fullJitter, pause } from '@windlass/runtime/failure/retry.ts';
 import type { Logger } from '@windlass/runtime/telemetry/log.ts';
 import { configMaps } from '../api/core.ts';
@@ -80,7 +81,7 @@ export class LagApi {
       try {
         this.trouble = await this.sync();
       } catch (error) {
-        this.trouble = error instanceof Error ? error.message : String(error);
+        this.trouble = errorText(error);
         this.options.logger.warn({ err: error }, 'cannot keep up external metrics, trying again');
       }
       failures = this.trouble === undefined ? 0 : failures + 1;

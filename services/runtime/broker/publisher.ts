@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Msg, Subscription } from 'nats';
+import { errorText } from '../failure/error-text.ts';
 import type { Broker, NatsConnection } from './connection.ts';
 import { HeaderCarrier } from './headers.ts';
 
@@ -175,7 +176,7 @@ function tryTo(publish: () => void): PublishError | undefined {
     publish();
     return undefined;
   } catch (error) {
-    return new PublishError(error instanceof Error ? error.message : String(error), 0);
+    return new PublishError(errorText(error), 0);
   }
 }
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isNativeError } from 'node:util/types';
 import { classify } from './database-errors.ts';
+import { errorText } from './error-text.ts';
 
 /** Thrown by a handler for a message that no repetition can mend. */
 export class PermanentError extends Error {
@@ -20,8 +21,7 @@ export function errorClassOf(error: unknown): ErrorClass {
 
 /** At most 1 KiB of the error's message. */
 export function messageOf(error: unknown): string {
-  const text = isNativeError(error) ? error.message : String(error);
-  return text.slice(0, 1024).toWellFormed().replaceAll('\0', '');
+  return errorText(error).slice(0, 1024).toWellFormed().replaceAll('\0', '');
 }
 
 /** The same for the same place in the code: groups dead letters of one cause. */

@@ -1,4 +1,5 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
+import { errorText } from '../failure/error-text.ts';
 import { withoutPasswords } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { listen, serverLimits } from './listener.ts';
@@ -101,7 +102,7 @@ async function withinLimit<Value>(probe: () => Promise<Value>): Promise<Value> {
 }
 
 function reasonOf(error: unknown): string {
-  return withoutPasswords(error instanceof Error ? error.message : String(error));
+  return withoutPasswords(errorText(error));
 }
 
 function json(status: number, value: unknown): Page {

@@ -1,3 +1,4 @@
+import { errorText } from '@windlass/runtime/failure/error-text.ts';
 import { pause } from '@windlass/runtime/failure/retry.ts';
 
 const againMs = 300;
@@ -21,7 +22,7 @@ export function coalesced(
         await run();
       } catch (error) {
         if (signal.aborted) break;
-        say(error instanceof Error ? error.message : String(error));
+        say(errorText(error));
         isWanted = true;
         await pause(againMs, signal);
       }

@@ -1,3 +1,4 @@
+import { errorText } from '@windlass/runtime/failure/error-text.ts';
 import { pause } from '@windlass/runtime/failure/retry.ts';
 import type { Child, Exit } from '../../../services/local/child.ts';
 import type { ContainerSpec } from './pod.ts';
@@ -140,7 +141,7 @@ export class Container {
       return (await this.options.launch()) ?? 'pretended';
     } catch (error) {
       const reason = error instanceof CannotStart ? error.reason : 'CreateContainerError';
-      const message = error instanceof Error ? error.message : String(error);
+      const message = errorText(error);
       this.become({ waiting: { reason, message } });
       return undefined;
     }

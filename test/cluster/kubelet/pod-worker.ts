@@ -1,5 +1,6 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { errorText } from '@windlass/runtime/failure/error-text.ts';
 import { pause } from '@windlass/runtime/failure/retry.ts';
 import type { Child } from '../../../services/local/child.ts';
 import { isRefusal, type KubeApi } from '../kube-api.ts';
@@ -195,7 +196,7 @@ export class PodWorker {
     try {
       return environmentOf(this.pod, spec, this.surroundings());
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = errorText(error);
       throw new CannotStart('CreateContainerConfigError', message);
     }
   }
@@ -262,7 +263,7 @@ export class PodWorker {
 
   /** Says why something does not succeed, once for as long as the reason is the same. */
   private tell(error: unknown): void {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = errorText(error);
     if (reason !== this.told) this.host.say(`${this.name}: ${reason}`);
     this.told = reason;
   }
