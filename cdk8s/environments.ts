@@ -128,25 +128,26 @@ export const { version: release } = z
 const mebibyte = 1_024 * 1_024;
 const gibibyte = 1_024 * mebibyte;
 
-const bundledPostgres = { kind: 'bundled', image: 'postgres:15-bookworm', storage: '2Gi' } as const;
+/** What dev and ci share: a cluster whose nodes are processes of one machine. */
+const onOneMachine = {
+  cpuShare: 0.1,
+  replicasMax: 4,
+  nats: { version: '2.15.1', storage: '2Gi', cpu: '100m', memory: '256Mi' },
+  streams: { replicas: 3, maxAgeDays: 1, maxBytes: 256 * mebibyte },
+  database: { kind: 'bundled', image: 'postgres:15-bookworm', storage: '2Gi' },
+  provider: { kind: 'double', storage: '1Gi' },
+  access: { kind: 'node-port', port: 30_080 },
+} as const;
 
 const inputs: Readonly<Record<EnvironmentName, EnvironmentInput>> = {
   dev: {
+    ...onOneMachine,
     name: 'dev',
     images: { prefix: '' },
     hotReload: true,
-    cpuShare: 0.1,
-    replicasMax: 4,
-    nats: {
-      ...{ version: '2.15.1', storage: '2Gi', cpu: '100m', memory: '256Mi' },
-      zoneSpread: 'Preferred',
-    },
-    streams: { replicas: 3, maxAgeDays: 1, maxBytes: 256 * mebibyte },
-    database: bundledPostgres,
-    provider: { kind: 'double', storage: '1Gi' },
+    nats: { ...onOneMachine.nats, zoneSpread: 'Preferred' },
     autoscaling: { downAfterSeconds: 60, downPercent: 50 },
     shutdown: { drainSeconds: 15, graceSeconds: 30, preStopSeconds: 5 },
-    access: { kind: 'node-port', port: 30_080 },
     variables: { LOG_LEVEL: 'debug', TRACE_SAMPLE_RATIO: '1' },
     monitoring: {
       kind: 'bundled',
@@ -156,21 +157,13 @@ const inputs: Readonly<Record<EnvironmentName, EnvironmentInput>> = {
     },
   },
   ci: {
+    ...onOneMachine,
     name: 'ci',
     images: { prefix: '', tag: 'ci' },
     hotReload: false,
-    cpuShare: 0.1,
-    replicasMax: 4,
-    nats: {
-      ...{ version: '2.15.1', storage: '2Gi', cpu: '100m', memory: '256Mi' },
-      zoneSpread: 'Required',
-    },
-    streams: { replicas: 3, maxAgeDays: 1, maxBytes: 256 * mebibyte },
-    database: bundledPostgres,
-    provider: { kind: 'double', storage: '1Gi' },
+    nats: { ...onOneMachine.nats, zoneSpread: 'Required' },
     autoscaling: { downAfterSeconds: 15, downPercent: 100 },
     shutdown: { drainSeconds: 25, graceSeconds: 40, preStopSeconds: 5 },
-    access: { kind: 'node-port', port: 30_080 },
     variables: {},
     monitoring: { kind: 'bundled', prometheus: 'windlass/prometheus:ci', exemplars: true },
   },

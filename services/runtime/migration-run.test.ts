@@ -5,7 +5,8 @@ import { migrateService, schemaReady } from './migration-run.ts';
 import { type Migration, migrate, missingMigrations } from './store/migrations.ts';
 import { Database } from './store/pool.ts';
 import { runtimeMigrations } from './store/schema.ts';
-import { listening, until } from './testing/rig.ts';
+import { listening } from './testing/rig.ts';
+import { until } from './testing/until.ts';
 
 const service = defineService({
   name: 'shop',

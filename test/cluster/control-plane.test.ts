@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { expect, test } from '@jest/globals';
-import { until } from '@windlass/runtime/testing/rig.ts';
+import { until } from '@windlass/runtime/testing/until.ts';
 import { auditedRequests, countByVerb } from './audit-log.ts';
 import { issue, newAuthority } from './certificates.ts';
 import { type ControlPlaneAccess, kubeconfigFor, startControlPlane } from './control-plane.ts';
@@ -60,7 +60,7 @@ await describeCluster('a control plane', (access) => {
       });
       const path = `/api/v1/namespaces/${namespace}/pods`;
       const pods = async () => (await api.get<ApiList<ApiObject>>(path)).items;
-      await until(async () => (await pods()).length === 2, 'two pods', withinMs);
+      await until('two pods', async () => (await pods()).length === 2, { withinMs });
       api.close();
     },
     testMs,
@@ -88,7 +88,7 @@ await describeCluster('a control plane', (access) => {
         },
       });
       const path = `/apis/${group}/${version}/anything`;
-      await until(() => isServed(api, path), 'the aggregated API', withinMs);
+      await until('the aggregated API', () => isServed(api, path), { withinMs });
       await expect(api.get(path)).resolves.toEqual({ user: 'admin', isProxy: true, path });
       await api.delete(`/apis/apiregistration.k8s.io/v1/apiservices/${version}.${group}`);
       api.close();
@@ -132,7 +132,7 @@ async function allowReading(kubeconfig: string, namespace: string, user: string)
     roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'reader' },
     subjects: [{ kind: 'User', name: user }],
   });
-  await until(() => isAllowed(api, namespace, user), 'the new role', withinMs);
+  await until('the new role', () => isAllowed(api, namespace, user), { withinMs });
   api.close();
 }
 

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
-import { until } from '@windlass/runtime/testing/rig.ts';
+import { until } from '@windlass/runtime/testing/until.ts';
 import { isRefusal, KubeApi } from './kube-api.ts';
 import { runControlPlane } from './run-control-plane.ts';
 import { describeKubelet } from './testing.ts';
@@ -45,7 +45,7 @@ await describeKubelet('npm run control-plane', () => {
       try {
         expect(printed).toEqual([`KUBECONFIG=${running.kubeconfig}`]);
         await makeCluster(running.kubeconfig);
-        await until(() => printed.length === 2, 'the address of the cluster', withinMs);
+        await until('the address of the cluster', () => printed.length === 2, { withinMs });
         expect(printed[1]).toMatch(/^NATS_URL=tls:\/\/127\..*:4222 {2}# NatsCluster default\/one$/);
       } finally {
         await running.stop();
@@ -62,7 +62,7 @@ async function makeCluster(kubeconfig: string): Promise<void> {
   const api = await KubeApi.from(kubeconfig);
   await api.post('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', definition);
   const clusters = '/apis/windlass.dev/v1alpha1/namespaces/default/natsclusters';
-  await until(() => isServed(api, clusters), 'the kind', withinMs);
+  await until('the kind', () => isServed(api, clusters), { withinMs });
   await api.post(clusters, {
     ...{ apiVersion: 'windlass.dev/v1alpha1', kind: 'NatsCluster' },
     metadata: { name: 'one' },

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { get } from 'node:http';
 import { describe, test } from '@jest/globals';
+import { until } from '@windlass/runtime/testing/until.ts';
 import type { ControlPlaneAccess } from './control-plane.ts';
 import { KubeApi } from './kube-api.ts';
 import { findIsolation } from './kubelet/isolation.ts';
@@ -90,9 +91,5 @@ export async function freshNamespace(
 /** The controllers make it; no pod is admitted before. */
 async function accountOf(api: KubeApi, namespace: string): Promise<void> {
   const path = `/api/v1/namespaces/${namespace}/serviceaccounts/default`;
-  const deadline = performance.now() + 60_000;
-  while ((await api.find(path)) === undefined) {
-    if (performance.now() > deadline) throw new Error(`${namespace} has no service account`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  await until(`${namespace} has a service account`, () => api.find(path));
 }

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from '@jest/globals';
 import { identify, isRunning } from '@windlass/local/running.ts';
-import { until } from '@windlass/runtime/testing/rig.ts';
+import { until } from '@windlass/runtime/testing/until.ts';
 import { describeSkipped } from './testing.ts';
 
 const title = 'a tethered child ends with its parent, even when that is killed';
@@ -25,7 +25,7 @@ async function killParent() {
   if (child === undefined) throw new Error('the child is not there');
   await expect(isRunning(child)).resolves.toBe(true);
   parent.kill('SIGKILL');
-  await until(async () => !(await isRunning(child)), 'the end of the child', 30_000);
+  await until('the end of the child', async () => !(await isRunning(child)), { withinMs: 30_000 });
 }
 
 if (process.platform === 'linux') test(title, killParent, 60_000);

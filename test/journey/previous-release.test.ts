@@ -8,6 +8,7 @@ import { freePort } from '@windlass/local/ports.ts';
 import { emptyPostgresData } from '@windlass/local/postgres-directory.ts';
 import { type ServiceProcess, startService } from '@windlass/local/processes.ts';
 import type { Platform } from '@windlass/local/running-platform.ts';
+import { describeSkipped } from '../cluster/testing.ts';
 import {
   buildRelease,
   migrationStep,
@@ -102,7 +103,10 @@ async function confirmed(shop: Shop, sku: string, count: number): Promise<readon
   return ids;
 }
 
-(hasGit ? describe : describe.skip)('which release came before', () => {
+const describeGit = hasGit
+  ? describe
+  : (title: string) => describeSkipped(title, 'there is no git');
+describeGit('which release came before', () => {
   let directory: TemporaryDirectory;
   beforeEach(async () => {
     directory = await temporaryDirectory();
@@ -161,12 +165,11 @@ async function confirmed(shop: Shop, sku: string, count: number): Promise<readon
   });
 });
 
+const title = 'the previous release on the schema of this one';
 if (typeof previous === 'string') {
-  describe('the previous release on the schema of this one', () => {
-    test.skip(previous, () => {});
-  });
+  describeSkipped(title, previous);
 } else {
-  describe('the previous release on the schema of this one', () => {
+  describe(title, () => {
     let both: TwoReleases;
     beforeAll(async () => {
       both = await TwoReleases.start(previous);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { newUserKey } from '@windlass/runtime/broker/nkeys.ts';
+import { until } from '@windlass/runtime/testing/until.ts';
 import { secrets } from '../api/core.ts';
 import { accounts, consumers, keyValues, streams } from '../api/kinds.ts';
 import { followAdvisories } from './advisories.ts';
@@ -10,7 +11,7 @@ import type { Endpoint } from './endpoint.ts';
 import type { JetStream } from './jet-stream.ts';
 import { streamKind } from './stream.ts';
 import { type TestServer, testServer } from './testing/nats-server.ts';
-import { eventually, Rig } from './testing/rig.ts';
+import { Rig } from './testing/rig.ts';
 
 const [one, two] = [newUserKey(), newUserKey()];
 const config = [
@@ -89,7 +90,7 @@ async function mark() {
   const { name, key } = await madeStream();
   marks.add(key);
   await inOne.ask(`STREAM.DELETE.${name}`);
-  await eventually('the mark', () => queue.includes(key));
+  await until('the mark', () => queue.includes(key));
   return queue.splice(0).filter((each) => !marks.has(each));
 }
 
@@ -97,7 +98,7 @@ test('a stream that somebody deletes is looked at, and so are its consumers', as
   const { name, key } = await madeStream();
   const consumer = await madeConsumer(name);
   await inOne.ask(`STREAM.DELETE.${name}`);
-  await eventually('both', () => queue.includes(key) && queue.includes(consumer.key));
+  await until('both', () => queue.includes(key) && queue.includes(consumer.key));
 });
 
 test('none is missed of many streams that somebody deletes one after the other', async () => {
@@ -105,7 +106,7 @@ test('none is missed of many streams that somebody deletes one after the other',
     const { name, key } = await madeStream();
     await madeConsumer(name);
     await inOne.ask(`STREAM.DELETE.${name}`);
-    await eventually(`${name} is looked at`, () => queue.includes(key));
+    await until(`${name} is looked at`, () => queue.includes(key));
   }
 }, 60_000);
 
@@ -116,7 +117,7 @@ test.each<[string, (name: string, config: Config) => Promise<unknown>]>([
   const { name, key } = await madeStream();
   const { config } = await inOne.ask(`STREAM.INFO.${name}`);
   await change(name, config as Config);
-  await eventually('it is looked at', () => queue.includes(key));
+  await until('it is looked at', () => queue.includes(key));
 });
 
 test.each<[string, (place: string, config: Config) => Promise<unknown>]>([
@@ -139,7 +140,7 @@ test.each<[string, (place: string, config: Config) => Promise<unknown>]>([
   const { key } = await madeConsumer(name);
   const { config } = await inOne.ask(`CONSUMER.INFO.${name}.worker`);
   await change(`${name}.worker`, config as Config);
-  await eventually('it is looked at', () => queue.includes(key));
+  await until('it is looked at', () => queue.includes(key));
 });
 
 test('our own changes tell us nothing new', async () => {
@@ -178,7 +179,7 @@ test('the stream of a bucket belongs to the bucket', async () => {
     subjects: ['$KV.watched.>'],
     storage: 'file',
   });
-  await eventually('the bucket', () => queue.includes('KeyValue shop/watched'));
+  await until('the bucket', () => queue.includes('KeyValue shop/watched'));
 });
 
 test('when the server is there again, all its objects are looked at', async () => {
@@ -188,6 +189,6 @@ test('when the server is there again, all its objects are looked at', async () =
   });
   await server.stop();
   await server.start();
-  await eventually('it is looked at', () => queue.includes(key));
+  await until('it is looked at', () => queue.includes(key));
   expect(queue).not.toContain(`Stream shop/${elsewhere.metadata.name}`);
 }, 180_000);

@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { newUserKey } from '@windlass/runtime/broker/nkeys.ts';
+import { until } from '@windlass/runtime/testing/until.ts';
 import { Connections } from './connections.ts';
 import { connectionKeyOf, type Endpoint } from './endpoint.ts';
 import { JetStreamError } from './jet-stream-error.ts';
 import { type TestServer, testServer } from './testing/nats-server.ts';
-import { eventually } from './testing/rig.ts';
 
 const quiet = { info: () => undefined, warn: () => undefined };
 const [good, bad, other] = [newUserKey(), newUserKey(), newUserKey()];
@@ -125,14 +125,14 @@ test('after a restart, subscriptions are there again and who missed it is told',
       times += 1;
     });
     (await js.connection()).publish('some.thing', 'first');
-    await eventually('the first message', () => heard.length === 1);
+    await until('the first message', () => heard.length === 1);
     expect(times).toBe(0);
     await own.stop();
-    await eventually('the loss is noticed', () => !js.connected);
+    await until('the loss is noticed', () => !js.connected);
     await own.start();
-    await eventually('it is told', () => times === 1);
+    await until('it is told', () => times === 1);
     (await js.connection()).publish('some.thing', 'second');
-    await eventually('the second message', () => heard.length === 2);
+    await until('the second message', () => heard.length === 2);
     expect(heard).toEqual(['some.thing first', 'some.thing second']);
   } finally {
     await own.remove();
@@ -150,7 +150,7 @@ test('a connection follows servers that move although nothing asks for it', asyn
     current = second.url;
     await first.stop();
     const { host } = new URL(second.url);
-    await eventually('it is there', () => js.link.broker.current?.getServer() === host);
+    await until('it is there', () => js.link.broker.current?.getServer() === host);
   } finally {
     await first.remove();
     await second.remove();
@@ -170,7 +170,7 @@ test('credentials that have changed are used from the next attempt on', async ()
         () => true,
         () => false,
       );
-    await eventually('the server knows the key', isUp);
+    await until('the server knows the key', isUp);
   } finally {
     await own.remove();
   }

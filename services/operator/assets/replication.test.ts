@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { until } from '@windlass/runtime/testing/until.ts';
 import { consumers, streams } from '../api/kinds.ts';
 import { followAdvisories } from './advisories.ts';
 import { consumerKind } from './consumer.ts';
@@ -6,7 +7,7 @@ import type { JetStream } from './jet-stream.ts';
 import { streamKind } from './stream.ts';
 import { testCluster } from './testing/nats-cluster.ts';
 import type { TestServer } from './testing/nats-server.ts';
-import { eventually, Rig } from './testing/rig.ts';
+import { Rig } from './testing/rig.ts';
 
 let members: readonly TestServer[];
 let rig: Rig;
@@ -27,7 +28,7 @@ beforeAll(async () => {
       () => true,
       () => false,
     );
-  await eventually('the cluster has a leader', isUp);
+  await until('the cluster has a leader', isUp);
 }, 120_000);
 afterAll(async () => {
   await rig.close();
@@ -78,14 +79,14 @@ test('somebody’s change of a replicated consumer is noticed, and our own is no
   rig.put(streams, 'mark', { spec: mark });
   const { servers: _, ...made } = mark;
   await js.ask('STREAM.CREATE.MARK', made);
-  await eventually('the mark', () => queue.includes('shop/mark'));
+  await until('the mark', () => queue.includes('shop/mark'));
   expect(queue).not.toContain('shop/worker');
   await js.ask('CONSUMER.CREATE.KEPT.worker', {
     stream_name: 'KEPT',
     config: { ...(config as object), max_deliver: 9 },
     action: 'update',
   });
-  await eventually('it is looked at', () => queue.includes('shop/worker'));
+  await until('it is looked at', () => queue.includes('shop/worker'));
   const repaired = await rig.until(consumerKind(rig.parts), object, isReady);
   expect(repaired.done).toEqual(['update consumer worker of stream KEPT: maxDeliver']);
 }, 120_000);

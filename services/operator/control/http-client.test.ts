@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { until } from '@windlass/runtime/testing/until.ts';
 import { describeCluster, freshNamespace } from '../../../test/cluster/testing.ts';
 import type { HttpClient } from './http-client.ts';
 import { KubeError, LostLeadership } from './kube-error.ts';
 import type { KubeObject, Resource } from './objects.ts';
-import { eventually } from './testing/eventually.ts';
 import { type FaultProxy, startFaultProxy } from './testing/fault-proxy.ts';
 import { configMaps, connect, installWidgets, widget, widgets } from './testing/widgets.ts';
 import type { CallRecord } from './transport.ts';
@@ -234,7 +234,7 @@ await describeCluster('the client of the API server', (access) => {
     await kube.delete(budgets, place);
     const other = kube.evict(namespace, 'evicted', 'another');
     await expect(other).rejects.toBeInstanceOf(KubeError);
-    await eventually(async () => {
+    await until(async () => {
       const outcome = await kube.evict(namespace, 'evicted', uid);
       return outcome === 'evicted' || undefined;
     });

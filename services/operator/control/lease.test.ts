@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Child, startChild } from '@windlass/local/child.ts';
+import { until } from '@windlass/runtime/testing/until.ts';
 import { describeCluster, freshNamespace } from '../../../test/cluster/testing.ts';
 import type { HttpClient } from './http-client.ts';
 import { LostLeadership } from './kube-error.ts';
 import { LeaderElection, usualLeaseTimings } from './lease.ts';
 import type { Resource } from './objects.ts';
-import { eventually } from './testing/eventually.ts';
 import { configMaps, connect, silent } from './testing/widgets.ts';
 
 const leases: Resource = {
@@ -68,8 +68,7 @@ await describeCluster('a lease', (access) => {
     return holder;
   }
 
-  const says = (holder: Holder, line: string) =>
-    eventually(() => holder.lines.includes(line) || undefined);
+  const says = (holder: Holder, line: string) => until(() => holder.lines.includes(line));
 
   async function lease() {
     const found = await kube.get(leases, { namespace, name: 'any' });
@@ -87,12 +86,12 @@ await describeCluster('a lease', (access) => {
   async function pair(): Promise<readonly [Holder, Holder]> {
     namespace = await freshNamespace(access);
     const both = await Promise.all([start('one'), start('two')]);
-    const first = await eventually(() => both.find(({ lines }) => lines.includes('wrote')));
+    const first = await until(() => both.find(({ lines }) => lines.includes('wrote')));
     const [one, two] = both;
     const second = first === one ? two : one;
     // It has seen whose the lease is.
     const { length } = second.lines;
-    await eventually(() => second.lines.includes('looked', length) || undefined);
+    await until(() => second.lines.includes('looked', length));
     return [first, second];
   }
 
@@ -151,15 +150,13 @@ await describeCluster('a lease', (access) => {
       const only = await start('only');
       await says(only, 'wrote');
       only.kill('SIGSTOP');
-      await eventually(async () => {
+      await until(async () => {
         const { renewTime } = await lease();
         return Date.now() - Date.parse(renewTime) > durationMs || undefined;
       });
       only.kill('SIGCONT');
       await says(only, 'ends');
-      await eventually(
-        () => only.lines.filter((line) => line === 'leads').length === 2 || undefined,
-      );
+      await until(() => only.lines.filter((line) => line === 'leads').length === 2);
     },
     testMs,
   );
@@ -170,10 +167,8 @@ await describeCluster('a lease', (access) => {
       const [first, second] = await pair();
       await kube.delete(leases, { namespace, name: 'any' });
       await says(first, 'ends');
-      await eventually(
-        () =>
-          [first, second].some(({ lines }) => lines.lastIndexOf('leads') > lines.indexOf('ends')) ||
-          undefined,
+      await until(() =>
+        [first, second].some(({ lines }) => lines.lastIndexOf('leads') > lines.indexOf('ends')),
       );
       const [ofFirst, ofSecond] = [
         await versionsOf(first.identity),

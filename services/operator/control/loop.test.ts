@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { until } from '@windlass/runtime/testing/until.ts';
 import { describeCluster } from '../../../test/cluster/testing.ts';
 import { events } from './events.ts';
 import { ReconcileError } from './kind.ts';
-import { eventually } from './testing/eventually.ts';
 import { type FaultProxy, startFaultProxy } from './testing/fault-proxy.ts';
 import { type LoopRig, type RigOptions, startLoop } from './testing/loop-rig.ts';
 import { configMaps, connect, installWidgets, widgets } from './testing/widgets.ts';
@@ -18,8 +18,7 @@ await describeCluster('the control loop', (access) => {
     rig = await startLoop(access, options);
   };
   const sizeOf = (name: string) => rig.shelf.sizes.get(`${rig.namespace}/${name}`);
-  const hasSize = (name: string, size: number | undefined) =>
-    eventually(() => sizeOf(name) === size || undefined);
+  const hasSize = (name: string, size: number | undefined) => until(() => sizeOf(name) === size);
   /** Writes to the API server since the last call. */
   const writes = () => rig.writes.splice(0);
   /** Waits until every object was looked at again so often. */
@@ -27,9 +26,9 @@ await describeCluster('the control loop', (access) => {
     const before = rig.shelf.looks.length;
     for (let round = 1; round <= count; round++) {
       rig.loop.enqueueAll(widgets);
-      await eventually(() => rig.shelf.looks.length >= before + round || undefined);
+      await until(() => rig.shelf.looks.length >= before + round);
     }
-    await eventually(() => rig.loop.depths().every(({ active }) => active === 0) || undefined);
+    await until(() => rig.loop.depths().every(({ active }) => active === 0));
   };
 
   beforeAll(async () => {
@@ -56,7 +55,7 @@ await describeCluster('the control loop', (access) => {
       expect((await rig.read('a'))?.metadata.finalizers).toEqual([finalizer]);
       expect(writes()).toEqual(['apply widgets 200', 'apply widgets/status 200']);
       const before = rig.shelf.looks.length;
-      await eventually(() => rig.shelf.looks.length >= before + 4 || undefined);
+      await until(() => rig.shelf.looks.length >= before + 4);
       expect(writes()).toEqual([]);
     });
 
@@ -139,7 +138,7 @@ await describeCluster('the control loop', (access) => {
       expect(await rig.condition('a', 'Reconciling')).toMatchObject({ status: 'True' });
       expect(await rig.condition('a', 'Limited')).toMatchObject({ status: 'False' });
       const { length } = rig.shelf.looks;
-      await eventually(() => rig.shelf.looks.length > length + 3 || undefined);
+      await until(() => rig.shelf.looks.length > length + 3);
       rig.shelf.failure = undefined;
       rig.loop.enqueueAll(widgets);
       await rig.isReady('a');
@@ -154,7 +153,7 @@ await describeCluster('the control loop', (access) => {
       await rig.isReady('a', 'False');
       expect(await rig.condition('a', 'Stalled')).toMatchObject({ status: 'True' });
       expect(await rig.condition('a', 'Reconciling')).toMatchObject({ status: 'False' });
-      await eventually(() => rig.results.includes('stalled') || undefined);
+      await until(() => rig.results.includes('stalled'));
       rig.shelf.failure = undefined;
       await rig.respec('a', { size: 2 });
       await rig.isReady('a');
@@ -189,7 +188,7 @@ await describeCluster('the control loop', (access) => {
       rig.shelf.failure = new ReconcileError('NATSUnreachable', 'Nobody answers.');
       await rig.make('a');
       const told = async () => await rig.kube.list(events, { namespace: rig.namespace });
-      await eventually(async () => (await told()).length > 0 || undefined);
+      await until(async () => (await told()).length > 0);
       await looks(5);
       expect(await told()).toMatchObject([
         { reason: 'NATSUnreachable', type: 'Warning', count: 1, involvedObject: { name: 'a' } },
@@ -230,7 +229,7 @@ await describeCluster('the control loop', (access) => {
       writes();
       await rig.remove('a');
       await rig.isGone('a');
-      await eventually(() => rig.results.includes('released') || undefined);
+      await until(() => rig.results.includes('released'));
       expect(writes()).toEqual(['apply widgets 200']);
     });
 
@@ -240,10 +239,8 @@ await describeCluster('the control loop', (access) => {
       await rig.isReady('a');
       await rig.remove('a');
       const others = ['test.windlass.dev/other'];
-      await eventually(
-        () => rig.read('a'),
-        ({ metadata }) => metadata.finalizers?.join() === others.join(),
-      );
+      const held = async () => (await rig.read('a'))?.metadata.finalizers;
+      await until(async () => (await held())?.join() === others.join());
       const place = { namespace: rig.namespace, name: 'a' };
       await rig.kube.merge(widgets, place, { metadata: { finalizers: null } });
       await rig.isGone('a');
@@ -255,15 +252,10 @@ await describeCluster('the control loop', (access) => {
       await rig.isReady('a');
       expect((await rig.read('a'))?.metadata.finalizers).toBeUndefined();
       await rig.respec('a', { keep: false });
-      await eventually(
-        () => rig.read('a'),
-        ({ metadata }) => metadata.finalizers !== undefined,
-      );
+      const isHeld = async () => (await rig.read('a'))?.metadata.finalizers !== undefined;
+      await until(isHeld);
       await rig.respec('a', { keep: true });
-      await eventually(
-        () => rig.read('a'),
-        ({ metadata }) => metadata.finalizers === undefined,
-      );
+      await until(async () => !(await isHeld()));
       await rig.remove('a');
       await rig.isGone('a');
     });
@@ -276,13 +268,11 @@ await describeCluster('the control loop', (access) => {
       await rig.isReady('a');
       await rig.annotate('a', { 'windlass.dev/paused': 'true' });
       const reconciling = () => rig.condition('a', 'Reconciling');
-      await eventually(reconciling, ({ reason }) => reason === 'Paused');
+      await until(async () => (await reconciling())?.reason === 'Paused');
       writes();
       const { length } = rig.shelf.looks;
       await rig.respec('a', { size: 8 });
-      await eventually(
-        () => rig.results.filter((each) => each === 'paused').length > 1 || undefined,
-      );
+      await until(() => rig.results.filter((each) => each === 'paused').length > 1);
       expect([writes(), rig.shelf.looks.length - length, sizeOf('a')]).toEqual([[], 0, 1]);
       expect(await rig.status('a')).toMatchObject({ observedGeneration: 1, size: 1 });
       expect(await rig.condition('a', 'Ready')).toMatchObject({ status: 'True' });
@@ -294,8 +284,8 @@ await describeCluster('the control loop', (access) => {
     test('by a dry run shows the plan and does nothing', async () => {
       await start();
       await rig.make('a', { size: 4 }, { annotations: { 'windlass.dev/dry-run': 'true' } });
-      const planned = () => rig.status('a');
-      await eventually(planned, ({ plan }) => plan?.join() === 'set the size to 4');
+      const plan = async () => (await rig.status('a'))?.plan;
+      await until(async () => (await plan())?.join() === 'set the size to 4');
       expect(await rig.condition('a', 'Reconciling')).toMatchObject({ reason: 'DryRun' });
       expect((await rig.read('a'))?.metadata.finalizers).toBeUndefined();
       expect([rig.shelf.changes, writes()]).toEqual([[], ['apply widgets/status 200']]);
@@ -303,7 +293,7 @@ await describeCluster('the control loop', (access) => {
       expect(writes()).toEqual([]);
       await rig.annotate('a', { 'windlass.dev/dry-run': null });
       await rig.isReady('a');
-      expect([sizeOf('a'), (await planned()).plan]).toEqual([4, undefined]);
+      expect([sizeOf('a'), await plan()]).toEqual([4, undefined]);
     });
   });
 
@@ -316,7 +306,7 @@ await describeCluster('the control loop', (access) => {
         return { status: 429, headers: { 'retry-after': '6' } };
       });
       await rig.make('a');
-      await eventually(() => rig.results.includes('postponed') || undefined);
+      await until(() => rig.results.includes('postponed'));
       proxy.setFault(() => false);
       await rig.isReady('a');
       expect(await rig.condition('a', 'Ready')).toMatchObject({ reason: 'OnShelf' });
@@ -343,7 +333,7 @@ await describeCluster('the control loop', (access) => {
     rig.loseLease();
     const { length } = rig.shelf.looks;
     await rig.respec('a', { size: 6 });
-    await eventually(() => rig.shelf.looks.length > length || undefined);
+    await until(() => rig.shelf.looks.length > length);
     await looks(1);
     expect([writes(), sizeOf('a')]).toEqual([[], 1]);
     expect(await rig.condition('a', 'Ready')).toMatchObject({ status: 'True' });

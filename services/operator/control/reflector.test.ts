@@ -1,11 +1,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
+import { until } from '@windlass/runtime/testing/until.ts';
 import { type ControlPlane, startControlPlane } from '../../../test/cluster/control-plane.ts';
 import { describeCluster, freshNamespace } from '../../../test/cluster/testing.ts';
 import type { HttpClient } from './http-client.ts';
 import type { KubeObject } from './objects.ts';
 import { ReflectedCache } from './reflected-cache.ts';
 import { Reflector, type ReflectorTimings, usualTimings } from './reflector.ts';
-import { eventually } from './testing/eventually.ts';
 import { type FaultProxy, startFaultProxy } from './testing/fault-proxy.ts';
 import { configMaps, connect, installWidgets, silent, widget, widgets } from './testing/widgets.ts';
 import { writeThrough } from './write-through.ts';
@@ -74,10 +74,7 @@ await describeCluster('a reflector', (access) => {
       .map(({ metadata }) => metadata.name)
       .sort();
   const has = (reflector: Reflector, ...expected: readonly string[]) =>
-    eventually(
-      () => names(reflector),
-      (found) => found.join() === expected.join(),
-    );
+    until(`there is ${expected}`, () => names(reflector).join() === expected.join());
 
   test('has what is there, and follows what changes', async () => {
     await make('a', { size: 1 });
@@ -86,10 +83,7 @@ await describeCluster('a reflector', (access) => {
     await make('b');
     await has(reflector, 'a', 'b');
     await make('a', { size: 2 });
-    await eventually(
-      () => reflector.get(`${namespace}/a`),
-      ({ spec }) => (spec as { size?: number }).size === 2,
-    );
+    await until(() => Object(reflector.get(`${namespace}/a`)?.spec).size === 2);
     await remove('a');
     await has(reflector, 'b');
   });
@@ -125,7 +119,7 @@ await describeCluster('a reflector', (access) => {
     });
     await make('a');
     proxy.dropConnections();
-    await eventually(() => restarts.includes('Expired') || undefined);
+    await until(() => restarts.includes('Expired'));
     await make('b');
     await has(reflector, 'a', 'b');
   });
@@ -149,7 +143,7 @@ await describeCluster('a reflector', (access) => {
     const lists = () => proxy.seen.filter(({ url }) => url.searchParams.has('limit')).length;
     const before = lists();
     await make('a');
-    await eventually(lists, (count) => count >= before + 2);
+    await until(() => lists() >= before + 2);
     await has(reflector, 'a');
     expect([missed, restarts]).toEqual([0, []]);
   });
@@ -170,7 +164,7 @@ await describeCluster('a reflector', (access) => {
     await through.apply(widgets, widget(namespace, 'other'));
     expect(cache.get(widgets, `${namespace}/other`)).toBeUndefined();
     await through.delete(widgets, { namespace, name: 'own' });
-    await eventually(() => cache.get(widgets, key) === undefined || undefined);
+    await until(() => cache.get(widgets, key) === undefined);
     expect(cache.list(widgets, namespace)).toEqual([]);
     expect(() => cache.list({ ...widgets, plural: 'gadgets' })).toThrow('nobody watches gadgets');
     await cache.stop();
@@ -203,14 +197,12 @@ await describeCluster('a reflector of an API server that is killed', () => {
       await reflector.synced;
       await kube.create(widgets, widget('default', 'before'));
       const keys = () => reflector.list().map(({ metadata }: KubeObject) => metadata.name);
-      await eventually(keys, (found) => found.join() === 'before');
+      await until(() => keys().join() === 'before');
       await own.apiServer.stop('SIGKILL');
       expect(keys()).toEqual(['before']);
       await own.apiServer.start();
-      await eventually(() =>
-        kube.create(widgets, widget('default', 'after')).catch(() => undefined),
-      );
-      await eventually(keys, (found) => found.sort().join() === 'after,before');
+      await until(() => kube.create(widgets, widget('default', 'after')));
+      await until(() => keys().sort().join() === 'after,before');
       await reflector.stop();
       await close();
     },

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { eventually } from './testing/eventually.ts';
+import { until } from '@windlass/runtime/testing/until.ts';
 import { type Next, WorkQueue } from './work-queue.ts';
 
 interface Turn {
@@ -19,7 +19,7 @@ function rig(options: { readonly concurrency?: number; readonly random?: () => n
       }),
   });
   const keys = () => turns.map(({ key }) => key);
-  const turn = async (index: number) => await eventually(() => turns[index]);
+  const turn = async (index: number) => await until(() => turns[index]);
   return { queue, keys, turn };
 }
 
@@ -91,7 +91,7 @@ describe('a work queue', () => {
     await turn(3);
     expect(queue.retriesOf('a')).toBe(3);
     (await turn(3)).end();
-    await eventually(() => queue.active === 0 || undefined);
+    await until(() => queue.active === 0);
     expect(queue.retriesOf('a')).toBe(0);
     await queue.stop();
   });

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { until } from '@windlass/runtime/testing/until.ts';
 import { describeCluster, freshNamespace } from '../../../test/cluster/testing.ts';
 import {
   configMaps,
@@ -15,7 +16,6 @@ import type { HttpClient } from '../control/http-client.ts';
 import type { Context } from '../control/kind.ts';
 import type { KubeObject, Resource } from '../control/objects.ts';
 import { ReflectedCache } from '../control/reflected-cache.ts';
-import { eventually } from '../control/testing/eventually.ts';
 import { connect, silent } from '../control/testing/widgets.ts';
 import { writeThrough } from '../control/write-through.ts';
 import { natsClusterKind } from './nats-cluster.ts';
@@ -112,10 +112,8 @@ await describeCluster('a NatsCluster on an API server', (access) => {
       await create('two', { tls: { mode: 'Disabled' } });
       await converge('two');
       await edit(statefulSets, 'two', { spec: { replicas: 1 } });
-      await eventually(
-        () => Object(cache.get(statefulSets, `${namespace}/two`)?.spec).replicas,
-        (replicas) => replicas === 1,
-      );
+      const spec = () => cache.get(statefulSets, `${namespace}/two`)?.spec;
+      await until(() => Object(spec()).replicas === 1);
       await converge('two');
       expect((await find(statefulSets, 'two'))?.spec).toMatchObject({ replicas: 3 });
     },
@@ -172,10 +170,7 @@ await describeCluster('a NatsCluster on an API server', (access) => {
         metadata: { name: 'data-six-0', namespace, labels: { 'windlass.dev/cluster': 'six' } },
         spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
       });
-      await eventually(
-        () => cache.get(persistentVolumeClaims, `${namespace}/data-six-0`),
-        (claim) => claim !== undefined,
-      );
+      await until(() => cache.get(persistentVolumeClaims, `${namespace}/data-six-0`));
       const deleted: KubeObject = {
         ...object,
         metadata: { ...object.metadata, deletionTimestamp: new Date().toISOString() },

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { newUserKey } from '@windlass/runtime/broker/nkeys.ts';
+import { until } from '@windlass/runtime/testing/until.ts';
 import { type Asset, assetsOf, nameOf } from './assets.ts';
 import { blockers } from './gate.ts';
 import { askServers, peerIdOf, type Server } from './servers.ts';
 import { podFacts, wellFacts } from './testing/facts.ts';
 import { type RealCluster, startRealCluster } from './testing/real-cluster.ts';
 
-const waitMs = 60_000;
-jest.setTimeout(4 * waitMs);
+jest.setTimeout(240_000);
 
 let cluster: RealCluster;
 
@@ -22,15 +22,12 @@ function reasonsOf(servers: readonly Server[], assets: readonly Asset[] = assets
 }
 
 /** Asks until it holds, and fails with what was seen last. */
-async function until(holds: (servers: readonly Server[]) => boolean): Promise<readonly Server[]> {
-  const deadline = performance.now() + waitMs;
-  for (;;) {
-    const servers = await askServers(cluster.system, 3).catch((): Server[] => []);
+function serversOnce(holds: (servers: readonly Server[]) => boolean): Promise<readonly Server[]> {
+  return until(async () => {
+    const servers = await askServers(cluster.system, 3);
     if (holds(servers)) return servers;
-    if (performance.now() > deadline) {
-      throw new Error(`it does not hold: ${JSON.stringify(reasonsOf(servers))}`);
-    }
-  }
+    throw new Error(`what was seen last: ${JSON.stringify(reasonsOf(servers))}`);
+  });
 }
 
 /** The gate asks the leader; another server may hear of the rest of the group a little later. */
@@ -40,7 +37,7 @@ function isWhole(servers: readonly Server[]): boolean {
 }
 
 test('all servers say who they are and what they run, and the gate lets one stop', async () => {
-  const servers = await until(isWhole);
+  const servers = await serversOnce(isWhole);
   expect(servers.map(({ name }) => name).sort()).toEqual(['c-0', 'c-1', 'c-2']);
   expect(new Map(servers.map(({ name, config }) => [name, config]))).toEqual(cluster.digests);
   expect(servers.every(({ isJetStreamOn }) => isJetStreamOn)).toBe(true);
@@ -48,7 +45,7 @@ test('all servers say who they are and what they run, and the gate lets one stop
 });
 
 test('the id of a peer follows from its name', async () => {
-  const servers = await until(isWhole);
+  const servers = await serversOnce(isWhole);
   const peers = servers.flatMap(({ meta }) => meta?.peers ?? []);
   expect(peers).toHaveLength(6);
   expect(peers.map(({ peer }) => peer)).toEqual(peers.map(({ name }) => peerIdOf(name)));
@@ -67,7 +64,9 @@ test('a consumer is judged by its own leader, which need not be that of its stre
   const one = { name: 'ONE', subjects: ['one.>'], num_replicas: 1 };
   await cluster.account.request('$JS.API.STREAM.CREATE.ONE', one);
   const isThere = (assets: readonly Asset[]) => assets.length === 6;
-  const servers = await until((seen) => isThere(assetsOf(seen)) && reasonsOf(seen).length === 0);
+  const servers = await serversOnce(
+    (seen) => isThere(assetsOf(seen)) && reasonsOf(seen).length === 0,
+  );
   const assets = assetsOf(servers);
   expect(assets.map(nameOf).sort()).toEqual([
     'APP/ONE',
@@ -88,13 +87,13 @@ test('a consumer is judged by its own leader, which need not be that of its stre
 });
 
 test('a server says that it runs a new configuration once it has read it', async () => {
-  const first = (await until((seen) => seen.length === 3)).find(({ name }) => name === 'c-0');
+  const first = (await serversOnce((seen) => seen.length === 3)).find(({ name }) => name === 'c-0');
   const before = cluster.digests;
   const permissions = { publish: { allow: ['orders.>'] }, subscribe: { allow: ['_INBOX.>'] } };
   await cluster.write([{ account: 'APP', publicKey: newUserKey().publicKey, permissions }]);
   await cluster.system.request(`$SYS.REQ.SERVER.${first?.id}.RELOAD`);
   const wanted = new Map(before).set('c-0', cluster.digests.get('c-0') ?? '');
-  const servers = await until((seen) =>
+  const servers = await serversOnce((seen) =>
     seen.some(({ name, config }) => name === 'c-0' && config !== before.get(name)),
   );
   expect(new Map(servers.map(({ name, config }) => [name, config]))).toEqual(wanted);
@@ -102,7 +101,7 @@ test('a server says that it runs a new configuration once it has read it', async
 
 test('the gate names the server that is away', async () => {
   await cluster.stopServer(2);
-  const servers = await until((seen) => {
+  const servers = await serversOnce((seen) => {
     const reasons = reasonsOf(seen);
     return seen.length === 2 && reasons.includes('c-2 is behind in the meta group');
   });

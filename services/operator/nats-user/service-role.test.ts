@@ -9,8 +9,9 @@ import { development } from '@windlass/runtime/broker/topology.ts';
 import { Wake } from '@windlass/runtime/broker/wake.ts';
 import { subjectOf } from '@windlass/runtime/event.ts';
 import { consumingReplica, type Replica } from '@windlass/runtime/testing/consuming-replica.ts';
-import { freshStore, type Store, until } from '@windlass/runtime/testing/rig.ts';
+import { freshStore, type Store } from '@windlass/runtime/testing/rig.ts';
 import { recorded, tallyEvents } from '@windlass/runtime/testing/tally.ts';
+import { until } from '@windlass/runtime/testing/until.ts';
 import { natsUserSpec } from '../api/nats-user.ts';
 import { permissionsOf } from './permissions.ts';
 import { natsUserOf, roleOf } from './service-role.ts';
@@ -126,8 +127,8 @@ describe('with the permissions of its role on a real server', () => {
 
   test('the runtime publishes and consumes, and what is handled is acknowledged', async () => {
     await publish('a');
-    await until(() => replica.handled.length > 0, 'the event', 60_000);
-    await until(async () => (await owed()) === 0, 'the acknowledgement', 60_000);
+    await until('the event', () => replica.handled.length > 0, { withinMs: 60_000 });
+    await until('the acknowledgement', async () => (await owed()) === 0, { withinMs: 60_000 });
     const now = Date.now();
     const consumer = { newestHandled: () => 0 };
     expect(await handledUpTo(replica.broker, consumer, 'tally', 'TALLY', 0, now)).toBe(now);
@@ -135,8 +136,8 @@ describe('with the permissions of its role on a real server', () => {
 
   test('a message that cannot be handled becomes a dead letter', async () => {
     await publish('b', 'permanent');
-    await until(() => replica.filed.length > 0, 'the dead letter', 60_000);
-    await until(async () => (await owed()) === 0, 'its end', 60_000);
+    await until('the dead letter', () => replica.filed.length > 0, { withinMs: 60_000 });
+    await until('its end', async () => (await owed()) === 0, { withinMs: 60_000 });
   }, 120_000);
 
   test('an atomic batch is stored', async () => {

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { rigOfEachTest, totals } from '../testing/consumer-rig.ts';
 import type { Replica } from '../testing/consuming-replica.ts';
-import { until } from '../testing/rig.ts';
+import { until } from '../testing/until.ts';
 
 const gates: { open: () => void }[] = [];
 afterEach(async () => {
@@ -113,7 +113,7 @@ describe('a redelivery', () => {
     await until(() => reached() === 1);
     // Nothing can be seen of what does not happen, so the time has to pass.
     const since = performance.now();
-    await until(() => performance.now() - since > 1_200, 'four times ack_wait');
+    await until('four times ack_wait', () => performance.now() - since > 1_200);
     open();
     await until(async () => {
       other.consumer.setPaused('test', false);

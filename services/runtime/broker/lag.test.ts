@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { rigOfEachTest } from '../testing/consumer-rig.ts';
-import { quiet, until } from '../testing/rig.ts';
+import { quiet } from '../testing/rig.ts';
+import { until } from '../testing/until.ts';
 import { Broker } from './connection.ts';
 import { handledUpTo } from './lag.ts';
 

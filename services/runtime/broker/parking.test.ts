@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { orphan } from '../decision.ts';
 import { rigOfEachTest, totals } from '../testing/consumer-rig.ts';
 import { decideByNote } from '../testing/consuming-replica.ts';
-import { until } from '../testing/rig.ts';
+import { until } from '../testing/until.ts';
 
 const at = rigOfEachTest();
 
@@ -12,7 +12,8 @@ const parked = async () =>
       text: 'SELECT sequence FROM parked ORDER BY sequence',
     })
   ).map((row) => row.sequence);
-const noneParked = () => until(async () => (await parked()).length === 0, 'an empty table', 15_000);
+const noneParked = () =>
+  until('an empty table', async () => (await parked()).length === 0, { withinMs: 15_000 });
 
 /** Notes the order in which the events took effect. */
 function inOrder() {

@@ -3,7 +3,8 @@ import { type TemporaryDirectory, temporaryDirectory } from '@windlass/local/dir
 import { resolveNatsServer } from '@windlass/local/nats-binary.ts';
 import { type NatsServer, startNatsServer } from '@windlass/local/nats-server.ts';
 import { ConsumerRig, emptied, totals } from '../testing/consumer-rig.ts';
-import { freshStore, type Store, until } from '../testing/rig.ts';
+import { freshStore, type Store } from '../testing/rig.ts';
+import { until } from '../testing/until.ts';
 import { Puller } from './puller.ts';
 
 /** A server of this file's own, because it is killed here. */

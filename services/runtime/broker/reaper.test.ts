@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { rigOfEachTest, totals } from '../testing/consumer-rig.ts';
-import { until } from '../testing/rig.ts';
+import { until } from '../testing/until.ts';
 import { deliveryOf } from './delivery.ts';
 
 const at = rigOfEachTest();

@@ -12,9 +12,9 @@ import {
   listening,
   provisioned,
   type Store,
-  until,
 } from '../testing/rig.ts';
 import { recorded, tallyEvents } from '../testing/tally.ts';
+import { until } from '../testing/until.ts';
 import type { Broker } from './connection.ts';
 import { Publisher } from './publisher.ts';
 import { Relay } from './relay.ts';
@@ -124,7 +124,8 @@ const pending = async () => {
   });
   return row?.rows ?? 0;
 };
-const emptied = () => until(async () => (await pending()) === 0, 'an empty outbox', 20_000);
+const emptied = () =>
+  until('an empty outbox', async () => (await pending()) === 0, { withinMs: 20_000 });
 
 /** Each aggregate once and without gaps, in version order. */
 function expectOrder(found: readonly string[], expected: Readonly<Record<string, number>>): void {
@@ -202,9 +203,9 @@ test('while NATS is down commits go on, and then everything arrives in order', a
   }
   expect(await pending()).toBeGreaterThanOrEqual(54);
   server = await start(server.port);
-  await until(() => broker.connected, 'the connection', 20_000);
+  await until('the connection', () => broker.connected, { withinMs: 20_000 });
   await emptied();
-  await until(() => reader.rtt().then(Boolean, () => false), 'this test', 20_000);
+  await until('this test', () => reader.rtt().then(Boolean, () => false), { withinMs: 20_000 });
   expectOrder(await stored(), { x: 30, y: 27 });
 }, 40_000);
 
@@ -246,7 +247,7 @@ test('a backlog that is larger than the memory is worked off in order', async ()
     values: [ids, ids.map((id) => recorded(context, id, 1)[0]?.partition)],
   });
   const { published } = await replica('a');
-  await until(() => published.length >= 24_000, 'the backlog', 25_000);
+  await until('the backlog', () => published.length >= 24_000, { withinMs: 25_000 });
   await emptied();
   expectOrder(await stored(), Object.fromEntries(ids.map((id) => [id, 8])));
 }, 40_000);

@@ -2,7 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import type { DeadLetter } from '../store/dead-letters.ts';
 import { Database } from '../store/pool.ts';
 import { rigOfEachTest, totals } from '../testing/consumer-rig.ts';
-import { quiet, until } from '../testing/rig.ts';
+import { quiet } from '../testing/rig.ts';
+import { until } from '../testing/until.ts';
 import { parseHeaders } from './headers.ts';
 
 const at = rigOfEachTest();
@@ -188,7 +189,7 @@ describe('while the database is away', () => {
     } finally {
       await bringBack();
     }
-    await until(() => at.rig.isDone(), 'the end', 15_000);
+    await until('the end', () => at.rig.isDone(), { withinMs: 15_000 });
     expect(await totals(at.store)).toEqual({ a: 1, b: 1, c: 1 });
     expect(redelivered).toEqual([]);
     expect(filed).toMatchObject([{ reason: 'permanent', deliveries: 1 }]);

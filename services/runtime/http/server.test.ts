@@ -14,9 +14,9 @@ import {
   raw,
   seen,
   spans,
-  until,
   waiting,
 } from '../testing/shop-api.ts';
+import { until } from '../testing/until.ts';
 import type { ApiServer } from './server.ts';
 
 let server: ApiServer;

@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from '@jest/globals';
-import { listening, until } from '../testing/rig.ts';
+import { listening } from '../testing/rig.ts';
+import { until } from '../testing/until.ts';
 import { type Chore, Chores } from './chores.ts';
 
 let running: Chores[] = [];

@@ -1,8 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { type ClaimedEffect, defineEffect } from '../effect.ts';
 import { Breaker } from '../failure/breaker.ts';
-import { freshStore, listening, type Store, until } from '../testing/rig.ts';
+import { freshStore, listening, type Store } from '../testing/rig.ts';
 import { add, cause, type Tallies, type Tally, tallyModel } from '../testing/tally.ts';
+import { until } from '../testing/until.ts';
 import { EffectRunner } from './effect-runner.ts';
 import { claimDue } from './effects.ts';
 import { type Committed, UnitOfWork } from './unit-of-work.ts';
@@ -109,7 +110,9 @@ test('a backlog above what a process takes at once is worked off, each effect on
   const { runner, calls, want } = given(async () => 'done');
   runner.start();
   await want(1_500);
-  await until(async () => (await rows()).length === 0, 'the end of the backlog', 20_000);
+  await until('the end of the backlog', async () => (await rows()).length === 0, {
+    withinMs: 20_000,
+  });
   expect(await total()).toBe(1_500);
   expect(new Set(calls.map(({ id }) => id)).size).toBe(1_500);
   expect(calls).toHaveLength(1_500);

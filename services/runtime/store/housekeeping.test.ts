@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { blockedSessions, holding } from '../testing/held-transaction.ts';
-import { freshStore, quiet, type Store, until } from '../testing/rig.ts';
+import { freshStore, quiet, type Store } from '../testing/rig.ts';
+import { until } from '../testing/until.ts';
 import { Housekeeping } from './housekeeping.ts';
 import type { Database } from './pool.ts';
 
@@ -80,7 +81,7 @@ test('while one replica deletes, another passes at once and deletes nothing', as
   await insert(60_000, 3);
   const end = await holdingBy('SELECT 1 FROM inbox FOR UPDATE');
   const first = given(store.replica()).sweep();
-  await until(async () => (await blocked()).length === 1, 'the first replica at the held row');
+  await until('the first replica at the held row', async () => (await blocked()).length === 1);
   // It would wait for the same rows if it went for them.
   expect(await given().sweep()).toBe(false);
   expect(await blocked()).toHaveLength(1);

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { blockedSessions, holding } from '../testing/held-transaction.ts';
-import { freshStore, type Store, until } from '../testing/rig.ts';
+import { freshStore, type Store } from '../testing/rig.ts';
+import { until } from '../testing/until.ts';
 import {
   type IdempotencyKey,
   insertKeys,
@@ -141,7 +142,7 @@ describe('two replicas with the same key', () => {
       isUsed: isUsedKey(error),
       found: (await find(row('k').use)).get(keyName(row('k').use)),
     }));
-    await until(isBlocked, 'the second replica at the key');
+    await until('the second replica at the key', isBlocked);
     await end('commit');
     expect(await second).toMatchObject({ isUsed: true, found: { reply: { body: 'first' } } });
   });
@@ -149,7 +150,7 @@ describe('two replicas with the same key', () => {
   test('the second stores its own answer when the first fails', async () => {
     const end = await holdingKeys([row('k', { body: 'first' })]);
     const second = insert([row('k', { body: 'second' })]);
-    await until(isBlocked, 'the second replica at the key');
+    await until('the second replica at the key', isBlocked);
     await end('fail');
     await second;
     expect((await find(row('k').use)).get(keyName(row('k').use))?.reply.body).toBe('second');

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { blockedSessions, holding } from '../testing/held-transaction.ts';
-import { freshStore, type Store, until } from '../testing/rig.ts';
+import { freshStore, type Store } from '../testing/rig.ts';
+import { until } from '../testing/until.ts';
 import { receive, unreceive } from './inbox.ts';
 import type { Database } from './pool.ts';
 
@@ -60,8 +61,8 @@ test.each([
   const end = await holdingIds(['a']);
   const second = take(['a', 'b']);
   await until(
-    async () => (await blockedSessions(store)).length === 1,
     'the second replica at the row',
+    async () => (await blockedSessions(store)).length === 1,
   );
   await end(how);
   expect(await second).toEqual(expected);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { freshStore, type Store, until } from '../testing/rig.ts';
+import { freshStore, type Store } from '../testing/rig.ts';
+import { until } from '../testing/until.ts';
 import {
   countParked,
   hastenParked,

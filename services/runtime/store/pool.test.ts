@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type TemporaryDirectory, temporaryDirectory } from '@windlass/local/directory.ts';
 import { type PostgresServer, startPostgres } from '@windlass/local/postgres.ts';
 import { classify } from '../failure/database-errors.ts';
-import { listening, until } from '../testing/rig.ts';
+import { listening } from '../testing/rig.ts';
+import { until } from '../testing/until.ts';
 import { Database } from './pool.ts';
 
 /** A server of this file's own, because it is killed here. */

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { blockedSessions, holding } from '../testing/held-transaction.ts';
-import { freshStore, type Store, until } from '../testing/rig.ts';
+import { freshStore, type Store } from '../testing/rig.ts';
+import { until } from '../testing/until.ts';
 import type { Database } from './pool.ts';
 import { lockPositions, type Position, positionKey, savePositions } from './positions.ts';
 
@@ -93,8 +94,8 @@ test.each([
     const end = await holdingAt([at('a', 5)]);
     const second = look([at('a')]);
     await until(
-      async () => (await blockedSessions(store)).length === 1,
       'the second replica at the lock',
+      async () => (await blockedSessions(store)).length === 1,
     );
     await end(how);
     expect(await second).toEqual(new Map([['orders.a', expected]]));

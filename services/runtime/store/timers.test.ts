@@ -1,8 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { stale } from '../decision.ts';
 import { event } from '../event.ts';
-import { freshName, freshStore, listening, type Store, until } from '../testing/rig.ts';
+import { freshName, freshStore, listening, type Store } from '../testing/rig.ts';
 import { cause, type Tallies, type Tally, tallyEvents, tallyModel } from '../testing/tally.ts';
+import { until } from '../testing/until.ts';
 import { type Timer, Timers, type TimersOptions } from './timers.ts';
 import { UnitOfWork, type Work } from './unit-of-work.ts';
 

@@ -1,5 +1,6 @@
 import type { Transaction } from '../store/transaction.ts';
-import { type Store, until } from './rig.ts';
+import type { Store } from './rig.ts';
+import { until } from './until.ts';
 
 type End = 'commit' | 'fail';
 

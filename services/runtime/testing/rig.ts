@@ -21,19 +21,6 @@ export function listening() {
   return { lines, info: at('info'), warn: at('warn'), error: at('error') };
 }
 
-/** Waits for an effect; throws when it does not come. */
-export async function until(
-  holds: () => boolean | Promise<boolean>,
-  what = 'what the test waits for',
-  withinMs = 10_000,
-): Promise<void> {
-  const deadline = performance.now() + withinMs;
-  while (!(await holds())) {
-    if (performance.now() > deadline) throw new Error(`${what} did not come`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
-
 /** A name that no other test has: lower-case letters, so that it may be a context. */
 export function freshName(prefix: string): string {
   const letters = [...randomBytes(8)].map((byte) => String.fromCharCode(97 + (byte % 26)));

@@ -154,8 +154,3 @@ export function post(headers: readonly string[], body = '', path = '/v1/orders')
 export async function isAlive(port: number): Promise<boolean> {
   return (await place(port, JSON.stringify(good))).status === 202;
 }
-
-/** Waits for an effect. */
-export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
-}

@@ -19,3 +19,9 @@ test('says what did not come about, and why the last look failed', async () => {
   );
   await expect(looking).rejects.toMatchObject({ message: 'not within 1 ms: an answer', cause });
 });
+
+test('tells what it waits for by its text where it has no name', async () => {
+  const isThere = () => false;
+  const looking = until(isThere, { withinMs: 1, everyMs: 1 });
+  await expect(looking).rejects.toThrow(/not within 1 ms: \(\) ?=> ?false/);
+});

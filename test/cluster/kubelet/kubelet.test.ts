@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { resolveNatsServer } from '@windlass/local/nats-binary.ts';
 import { Broker } from '@windlass/runtime/broker/connection.ts';
-import { quiet, until } from '@windlass/runtime/testing/rig.ts';
+import { quiet } from '@windlass/runtime/testing/rig.ts';
+import { until } from '@windlass/runtime/testing/until.ts';
 import { type ApiList, KubeApi } from '../kube-api.ts';
 import { describeKubelet, freshNamespace } from '../testing.ts';
 import { startKubelet, type TestKubelet } from './kubelet.ts';
@@ -51,12 +52,12 @@ await describeKubelet('a test kubelet', (access) => {
     return (meta?.leader ?? '') !== '' && meta?.cluster_size === 3;
   };
   const settled = async () => {
-    await until(allReady, 'three ready pods', withinMs);
-    await until(metaIsWhole, 'a meta leader of three', withinMs);
+    await until('three ready pods', allReady, { withinMs });
+    await until('a meta leader of three', metaIsWhole, { withinMs });
     await until(
-      async () => (await monitor('n-0', '/healthz'))?.status === 'ok',
       'a healthy server',
-      withinMs,
+      async () => (await monitor('n-0', '/healthz'))?.status === 'ok',
+      { withinMs },
     );
   };
 
@@ -67,9 +68,9 @@ await describeKubelet('a test kubelet', (access) => {
       const nodes = (await pods()).map(({ spec }) => spec.nodeName);
       expect(new Set(nodes)).toEqual(new Set(kubelet.nodes));
       await until(
-        async () => Number((await monitor('n-1', '/routez'))?.num_routes ?? 0) > 0,
         'routes',
-        withinMs,
+        async () => Number((await monitor('n-1', '/routez'))?.num_routes ?? 0) > 0,
+        { withinMs },
       );
     },
     testMs,
@@ -91,12 +92,12 @@ await describeKubelet('a test kubelet', (access) => {
       const before = await podOf('n-2');
       await api.delete(`/api/v1/namespaces/${namespace}/pods/n-2`);
       await until(
+        'a new pod',
         async () => {
           const [, , now] = await pods();
           return now !== undefined && now.metadata.uid !== before.metadata.uid && isReady(now);
         },
-        'a new pod',
-        withinMs,
+        { withinMs },
       );
       await settled();
       expect(kubelet.logs(namespace, 'n-2').join('\n')).toContain('Entering lame duck mode');
@@ -125,18 +126,18 @@ await describeKubelet('a test kubelet', (access) => {
           kind: 'Eviction',
           metadata: { name },
         });
-      await until(async () => (await allowed()) === 1, 'one allowed disruption', withinMs);
+      await until('one allowed disruption', async () => (await allowed()) === 1, { withinMs });
       const release = await kubelet.holdPod(namespace, 'n-0');
-      await until(async () => (await allowed()) === 0, 'no allowed disruption', withinMs);
+      await until('no allowed disruption', async () => (await allowed()) === 0, { withinMs });
       await expect(evict('n-1')).rejects.toMatchObject({ status: 429 });
       release();
-      await until(async () => (await allowed()) === 1, 'one allowed disruption', withinMs);
+      await until('one allowed disruption', async () => (await allowed()) === 1, { withinMs });
       const { uid } = (await podOf('n-1')).metadata;
       await evict('n-1');
       await until(
-        async () => (await pods()).every(({ metadata }) => metadata.uid !== uid),
         'the end of the pod',
-        withinMs,
+        async () => (await pods()).every(({ metadata }) => metadata.uid !== uid),
+        { withinMs },
       );
       await settled();
     },
@@ -149,7 +150,7 @@ await describeKubelet('a test kubelet', (access) => {
       const claim = `/api/v1/namespaces/${namespace}/persistentvolumeclaims/data-n-0`;
       await api.patch(claim, { spec: { resources: { requests: { storage: '2Gi' } } } });
       const capacity = async () => (await api.get<Claim>(claim)).status?.capacity?.storage;
-      await until(async () => (await capacity()) === '2Gi', 'the new capacity', withinMs);
+      await until('the new capacity', async () => (await capacity()) === '2Gi', { withinMs });
     },
     testMs,
   );
@@ -159,9 +160,9 @@ await describeKubelet('a test kubelet', (access) => {
     async () => {
       await settled();
       await kubelet.killPod(namespace, 'n-1');
-      await until(async () => restartsOf(await podOf('n-1')) > 0, 'a restart', withinMs);
+      await until('a restart', async () => restartsOf(await podOf('n-1')) > 0, { withinMs });
       const release = await kubelet.holdPod(namespace, 'n-1');
-      await until(async () => !isReady(await podOf('n-1')), 'an unready pod', withinMs);
+      await until('an unready pod', async () => !isReady(await podOf('n-1')), { withinMs });
       release();
       await settled();
     },
@@ -182,7 +183,7 @@ await describeKubelet('a test kubelet', (access) => {
       expect(after.metadata.uid).not.toBe(before.metadata.uid);
       const again = kubelet.volumePath(namespace, 'n-1', 'data');
       const stream = join(again, 'jetstream', '$G', 'streams', 'KEPT');
-      await until(() => existsSync(stream), 'the stream on the new volume', withinMs);
+      await until('the stream on the new volume', () => existsSync(stream), { withinMs });
     },
     testMs,
   );
@@ -196,12 +197,14 @@ await describeKubelet('a test kubelet', (access) => {
         data: { 'nats.conf': text },
       });
       const file = join(kubelet.volumePath(namespace, 'n-0', 'config'), 'nats.conf');
-      await until(async () => (await readFile(file, 'utf8')) === text, 'the new text', withinMs);
+      await until('the new text', async () => (await readFile(file, 'utf8')) === text, {
+        withinMs,
+      });
       await kubelet.exec(namespace, 'n-0', ['nats-server', '-sl=reload=/var/run/nats/nats.pid']);
       await until(
-        async () => (await monitor('n-0', '/varz'))?.max_payload === 123_456,
         'the new limit',
-        withinMs,
+        async () => (await monitor('n-0', '/varz'))?.max_payload === 123_456,
+        { withinMs },
       );
     },
     testMs,
@@ -212,9 +215,9 @@ await describeKubelet('a test kubelet', (access) => {
     async () => {
       const spec = { containers: [{ name: 'any', image: 'example.org/any:1' }] };
       await api.post(`/api/v1/namespaces/${namespace}/pods`, { metadata: { name: 'any' }, spec });
-      await until(async () => isReady(await podOf('any')), 'a ready pod', withinMs);
+      await until('a ready pod', async () => isReady(await podOf('any')), { withinMs });
       await api.delete(`/api/v1/namespaces/${namespace}/pods/any`);
-      await until(async () => (await pods()).length === 3, 'the end of the pod', withinMs);
+      await until('the end of the pod', async () => (await pods()).length === 3, { withinMs });
     },
     testMs,
   );
@@ -227,11 +230,11 @@ await describeKubelet('a test kubelet', (access) => {
       );
       await api.delete(`/api/v1/namespaces/${namespace}`);
       await until(
-        async () => (await api.find(`/api/v1/namespaces/${namespace}`)) === undefined,
         'the end of the namespace',
-        withinMs,
+        async () => (await api.find(`/api/v1/namespaces/${namespace}`)) === undefined,
+        { withinMs },
       );
-      await until(() => !volumes.some(existsSync), 'the end of the data', withinMs);
+      await until('the end of the data', () => !volumes.some(existsSync), { withinMs });
     },
     testMs,
   );

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createLogger } from '@windlass/runtime/telemetry/log.ts';
+import { until } from '@windlass/runtime/testing/until.ts';
 import type { Cache } from '../../control/cache.ts';
 import type { KubeClient } from '../../control/client.ts';
 import { type Context, type Kind, type Plan, ReconcileError } from '../../control/kind.ts';
@@ -16,7 +17,6 @@ import { Connections } from '../connections.ts';
 import type { Call } from '../jet-stream.ts';
 import { Lookup } from '../lookup.ts';
 
-const waitMs = 60_000;
 const roundsLimit = 4;
 
 export type Outcome = Plan<AssetAction> & { readonly done: readonly string[] };
@@ -133,13 +133,10 @@ export class Rig {
     object: KubeObject,
     holds: (outcome: Outcome) => boolean,
   ): Promise<Outcome> {
-    const deadline = performance.now() + waitMs;
-    for (;;) {
+    return await until(async () => {
       const outcome = await this.reconcile(kind, object);
-      if (holds(outcome)) return outcome;
-      if (performance.now() > deadline) throw new Error(`still ${JSON.stringify(outcome)}`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+      return holds(outcome) && outcome;
+    });
   }
 
   /** The reason of a failure that the loop would show as a condition. */
@@ -171,14 +168,5 @@ export class Rig {
 
   async close(): Promise<void> {
     await this.connections.close();
-  }
-}
-
-/** Waits for an effect. */
-export async function eventually(what: string, holds: () => boolean | Promise<boolean>) {
-  const deadline = performance.now() + waitMs;
-  while (!(await holds())) {
-    if (performance.now() > deadline) throw new Error(`waited in vain: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

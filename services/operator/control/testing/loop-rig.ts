@@ -1,3 +1,4 @@
+import { until } from '@windlass/runtime/testing/until.ts';
 import type { ControlPlaneAccess } from '../../../../test/cluster/control-plane.ts';
 import { freshNamespace } from '../../../../test/cluster/testing.ts';
 import { hasFinalizer } from '../finalizer.ts';
@@ -8,7 +9,6 @@ import type { KubeObject, StoredCondition } from '../objects.ts';
 import { noObserver } from '../observer.ts';
 import { ReflectedCache } from '../reflected-cache.ts';
 import type { CallRecord } from '../transport.ts';
-import { eventually } from './eventually.ts';
 import { type Shelf, shelf } from './shelf.ts';
 import { connect, silent, widget, widgets } from './widgets.ts';
 
@@ -104,13 +104,12 @@ function widgetsOf(kube: HttpClient, namespace: string) {
     respec: (name: string, spec: object) => kube.merge(widgets, place(name), { spec }),
     remove: (name: string) => kube.delete(widgets, place(name)),
     isReady: (name: string, wanted: 'True' | 'False' = 'True') =>
-      eventually(async () => {
+      until(async () => {
         const [object, ready] = [await read(name), await condition(name, 'Ready')];
         const isCurrent = ready?.observedGeneration === object?.metadata.generation;
         return (ready?.status === wanted && isCurrent) || undefined;
       }),
-    isGone: (name: string) =>
-      eventually(async () => ((await read(name)) === undefined ? true : undefined)),
+    isGone: (name: string) => until(async () => (await read(name)) === undefined),
   };
 }
 

@@ -1,10 +1,10 @@
 import { createLogger } from '@windlass/runtime/telemetry/log.ts';
+import { until } from '@windlass/runtime/testing/until.ts';
 import type { ControlPlaneAccess } from '../../../../test/cluster/control-plane.ts';
 import { HttpClient } from '../http-client.ts';
 import { kubeAccess } from '../kube-config.ts';
 import type { KubeObject, Resource } from '../objects.ts';
 import type { CallRecord } from '../transport.ts';
-import { eventually } from './eventually.ts';
 
 /** A resource of these tests alone. */
 export const widgets: Resource = {
@@ -66,7 +66,7 @@ export async function installWidgets(kube: HttpClient): Promise<void> {
       versions: [{ ...version(), name: widgets.version, served: true, storage: true }],
     },
   });
-  await eventually(() => kube.list(widgets).catch(() => undefined));
+  await until(() => kube.list(widgets));
 }
 
 function version() {
