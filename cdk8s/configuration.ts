@@ -6,6 +6,7 @@ import { fields } from '@windlass/operator/nats-user/user-secret.ts';
 import { variablePrefix } from '@windlass/runtime/config.ts';
 import type { Environment } from './environments.ts';
 import { cluster, namespaces, versionOf } from './naming.ts';
+import { metricsReaderName } from './operator-rules.ts';
 import { postgresPort } from './traffic.ts';
 
 /** Where the Secret of a service's NATS user is mounted. */
@@ -33,7 +34,9 @@ export function variablesOf(
     ...databaseVariables(service, environment),
     ...callVariables(service, services, environment),
     ...(service.role === 'double' ? { DATA_DIR: dataFolder } : {}),
-    ...(service.role === 'operator' ? { WATCH_NAMESPACE: namespaces.platform } : {}),
+    ...(service.role === 'operator'
+      ? { WATCH_NAMESPACE: namespaces.platform, EXTERNAL_METRICS_OWNER: metricsReaderName }
+      : {}),
     ...environment.variables,
   };
   return Object.fromEntries(Object.entries(variables).sort(([a], [b]) => (a < b ? -1 : 1)));

@@ -6,7 +6,13 @@ import type { Construct } from 'constructs';
 import { serviceName } from './deployed-service.ts';
 import type { Environment } from './environments.ts';
 import { namespaceOf, namespaces, serviceLabels } from './naming.ts';
-import { clusterRules, ownRules, type Rule, watchedRules } from './operator-rules.ts';
+import {
+  clusterRules,
+  metricsReaderName,
+  ownRules,
+  type Rule,
+  watchedRules,
+} from './operator-rules.ts';
 
 const authorization = 'rbac.authorization.k8s.io';
 /** The default of `LEASE_NAME`. */
@@ -75,7 +81,7 @@ export class OperatorAccess {
   }
 
   private metricsReader(): void {
-    const metadata = { name: 'windlass-external-metrics-reader', labels: this.labels };
+    const metadata = { name: metricsReaderName, labels: this.labels };
     new k8s.KubeClusterRole(this.scope, 'metrics-reader', {
       metadata,
       rules: [

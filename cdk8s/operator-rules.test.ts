@@ -3,6 +3,7 @@ import { definitions } from '@windlass/operator/api/render.ts';
 import {
   certManagerRules,
   clusterRules,
+  metricsReaderName,
   ownRules,
   type Rule,
   watchedRules,
@@ -40,7 +41,11 @@ test('outside of the namespace that it watches, it reads no Secret but its own b
   for (const { resource, verbs, names } of [...clusterRules, ...ownRules('lease', 'service')]) {
     if (resource === 'secrets' && !verbs.includes('create')) expect(names).toHaveLength(1);
   }
-  expect(clusterRules.map(({ resource }) => resource)).toEqual(['namespaces', 'apiservices']);
+  expect(clusterRules.map(({ resource }) => resource)).toEqual([
+    'namespaces',
+    'apiservices',
+    'clusterroles',
+  ]);
 });
 
 test('what is rendered for it is these rules, in the namespace that it watches', () => {
@@ -56,5 +61,8 @@ test('what is rendered for it is these rules, in the namespace that it watches',
   const configured = manifests.find(
     ({ kind, metadata }: Manifest) => kind === 'ConfigMap' && metadata.name === 'operator',
   );
-  expect(configured?.data).toMatchObject({ WATCH_NAMESPACE: 'windlass' });
+  expect(configured?.data).toMatchObject({
+    WATCH_NAMESPACE: 'windlass',
+    EXTERNAL_METRICS_OWNER: metricsReaderName,
+  });
 });

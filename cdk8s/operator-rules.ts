@@ -98,6 +98,9 @@ export function ownRules(lease: string, service: string): readonly Rule[] {
   ];
 }
 
+/** The ClusterRole of whoever may read the external metrics. */
+export const metricsReaderName = 'windlass-external-metrics-reader';
+
 /** Of the whole cluster: what has no namespace. */
 export const clusterRules: readonly Rule[] = [
   {
@@ -110,5 +113,10 @@ export const clusterRules: readonly Rule[] = [
     ...{ verbs: ['get', 'create', 'patch'] as const },
     names: ['v1beta1.external.metrics.k8s.io'],
     why: 'registers its external metrics with their certificate bundle',
+  },
+  {
+    ...{ apiGroup: 'rbac.authorization.k8s.io', resource: 'clusterroles', verbs: ['get'] },
+    names: [metricsReaderName],
+    why: 'owns that registration, so that it goes with the operator',
   },
 ];

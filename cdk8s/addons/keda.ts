@@ -11,7 +11,8 @@ import { cluster, namespaceOf, serviceLabels } from '../naming.ts';
 export const needsKeda = `# Needs KEDA, 2.20 or later: before, a missing consumer
 # counted as endless lag.
 # It takes over the HorizontalPodAutoscalers of k8s/prod; the operator then needs the variable
-# EXTERNAL_METRICS=off, because a cluster has one server of external metrics.
+# EXTERNAL_METRICS=off, because a cluster has one server of external metrics. Then take away
+# the ClusterRole windlass-external-metrics-reader: with it goes what the operator has registered.
 `;
 
 /** The account that services are in: the first of a NatsCluster that names none. */

@@ -2,6 +2,7 @@ import type { ServiceDefinition } from '@windlass/contracts/service.ts';
 import { z } from 'zod';
 import type { Environment } from '../environments.ts';
 import { namespaceOf } from '../naming.ts';
+import { metricsReaderName } from '../operator-rules.ts';
 import { quotaExpressions, replicasExpression } from './figures.ts';
 import type { Slot } from './slots.ts';
 import {
@@ -156,6 +157,8 @@ function dashboardPath(name: string): string {
 
 function conditionOf({ kind, metadata }: Manifest): string | undefined {
   if (kind === 'HorizontalPodAutoscaler') return 'ne .Values.autoscaling.mode "keda"';
+  // With it goes the registration of the metrics, which nobody would serve any more.
+  if (metadata.name === metricsReaderName) return isExternal;
   if (kind !== 'Namespace') return undefined;
   // Helm makes it first, when it is asked to, and then refuses to make it again.
   const isOther = `ne .Release.Namespace ${JSON.stringify(metadata.name)}`;

@@ -24,6 +24,7 @@ export const operatorEnvironment = z.object({
   EXTERNAL_METRICS: z.enum(['on', 'off'], { error: 'must be on or off' }).default('on'),
   EXTERNAL_METRICS_SERVICE: name.default('windlass-operator'),
   EXTERNAL_METRICS_SERVICE_PORT: port.default(443),
+  EXTERNAL_METRICS_OWNER: name.optional(),
 });
 
 export type OperatorConfig = ReturnType<typeof loadOperatorConfig>;
@@ -58,6 +59,8 @@ export function loadOperatorConfig(
         : {
             service: variables.EXTERNAL_METRICS_SERVICE,
             servicePort: variables.EXTERNAL_METRICS_SERVICE_PORT,
+            /** Absent: what is registered stays there. */
+            owner: variables.EXTERNAL_METRICS_OWNER,
           },
   };
 }

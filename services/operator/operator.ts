@@ -200,11 +200,11 @@ class Assembly {
     if (externalMetrics === undefined) return undefined;
     const { cache, election, assets } = this;
     const kube = this.kube.fencedBy(election.fence);
-    const { service: name, servicePort: port } = externalMetrics;
+    const { service: name, servicePort: port, owner } = externalMetrics;
     return new LagApi({
       kube,
       registration: new Registration({
-        ...{ kube, logger, service: { namespace, name, port }, now: Date.now },
+        ...{ kube, logger, service: { namespace, name, port }, owner, now: Date.now },
         isLeader: () => election.isLeader,
       }),
       consumersIn: (asked) => {

@@ -8,6 +8,7 @@ import { environmentNamed } from '../../cdk8s/environments.ts';
 import { replicaRange } from '../../cdk8s/helm/figures.ts';
 import { leavesOf } from '../../cdk8s/helm/slots.ts';
 import { type ChartValues, defaultsOf, environmentWith } from '../../cdk8s/helm/values.ts';
+import { metricsReaderName } from '../../cdk8s/operator-rules.ts';
 import { renderedOf } from '../../cdk8s/rendering.ts';
 import { type Manifest, manifestsIn, services } from '../../cdk8s/testing/manifests.ts';
 import {
@@ -67,7 +68,8 @@ function renderedWith(values: ChartValues): readonly Manifest[] {
     .flatMap(([, text]) => manifestsIn(text))
     .filter(({ kind }) => kind !== 'Namespace' || values.namespaces.create)
     .filter(({ kind }) => kind !== 'Ingress' || values.ingress.enabled)
-    .filter(({ kind }) => kind !== 'HorizontalPodAutoscaler' || mode !== 'keda');
+    .filter(({ kind }) => kind !== 'HorizontalPodAutoscaler' || mode !== 'keda')
+    .filter(({ metadata }) => metadata.name !== metricsReaderName || mode === 'external');
 }
 
 const withAutoscaling = (change: Partial<ChartValues['autoscaling']>): ChartValues => ({
@@ -129,6 +131,8 @@ await describeHelm('the chart', (helm) => {
     'lets the operator serve no metrics when the mode is %s, and starts it anew',
     async (mode) => {
       const { installed } = await helm.manifests(withAutoscaling({ mode }));
+      // What owns the registration of the metrics: it goes when the mode changes.
+      expect(installed.map(({ metadata }) => metadata.name)).not.toContain(metricsReaderName);
       const found = installed.filter(
         ({ metadata }) => metadata.name === 'operator' && metadata.namespace === 'windlass-system',
       );

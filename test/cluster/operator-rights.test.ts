@@ -2,7 +2,12 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { freePort } from '@windlass/local/ports.ts';
 import type { Operator } from '@windlass/operator/operator.ts';
 import { until } from '@windlass/runtime/testing/until.ts';
-import { clusterRules, ownRules, watchedRules } from '../../cdk8s/operator-rules.ts';
+import {
+  clusterRules,
+  metricsReaderName,
+  ownRules,
+  watchedRules,
+} from '../../cdk8s/operator-rules.ts';
 import { auditedRequests } from './audit-log.ts';
 import { kubeconfigFor } from './control-plane.ts';
 import { KubeApi } from './kube-api.ts';
@@ -37,6 +42,8 @@ await describeKubelet('an operator with the rights of its role and no others', (
     await grant(api, user, watchedRules, namespace);
     await grant(api, user, ownRules(lease, ownService), ownNamespace);
     await grant(api, user, clusterRules);
+    const metadata = { name: metricsReaderName };
+    await api.post('/apis/rbac.authorization.k8s.io/v1/clusterroles', { metadata });
     const reader = { kind: 'Role', name: 'extension-apiserver-authentication-reader' };
     await bind(api, user, reader, 'kube-system');
     kubeconfig = await kubeconfigFor(controlPlane, user);
@@ -62,6 +69,7 @@ await describeKubelet('an operator with the rights of its role and no others', (
       REPLICA_ID: replica,
       POD_NAMESPACE: ownNamespace,
       WATCH_NAMESPACE: operated.namespace,
+      EXTERNAL_METRICS_OWNER: metricsReaderName,
       ...{ EXTERNAL_METRICS: 'on', PORT: `${port}`, EXTERNAL_METRICS_SERVICE_PORT: `${port}` },
     });
   }

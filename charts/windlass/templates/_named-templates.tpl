@@ -28,6 +28,7 @@
 
 {{- define "windlass.variables.operator" -}}
 DRAIN_SECONDS: "25"
+EXTERNAL_METRICS_OWNER: windlass-external-metrics-reader
 GRACE_SECONDS: "40"
 LOG_LEVEL: {{ .Values.logLevel | quote }}
 NODE_ENV: production

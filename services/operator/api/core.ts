@@ -44,6 +44,10 @@ export const networkPolicies = builtIn(
   'NetworkPolicy',
 );
 export const leases = builtIn('coordination.k8s.io', 'v1', 'leases', 'Lease');
+export const clusterRoles: Resource = {
+  ...builtIn('rbac.authorization.k8s.io', 'v1', 'clusterroles', 'ClusterRole'),
+  namespaced: false,
+};
 export const apiServices: Resource = {
   ...builtIn('apiregistration.k8s.io', 'v1', 'apiservices', 'APIService'),
   namespaced: false,

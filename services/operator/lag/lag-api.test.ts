@@ -52,6 +52,7 @@ await describeCluster('external metrics', () => {
   }, 60_000);
 
   describe('their registration', registrationTests);
+  describe('the owner of their registration', ownerTests);
   describe('their values', valueTests);
 });
 
@@ -157,6 +158,35 @@ function registrationTests(): void {
       spec: { service: { namespace: 'keda' } },
     });
     expect(warnings).toContain('external metrics are served by another server');
+  });
+}
+
+function ownerTests(): void {
+  const roles = '/apis/rbac.authorization.k8s.io/v1/clusterroles';
+  const owner = 'reads-external-metrics';
+  beforeEach(unregister);
+  afterAll(unregister);
+
+  test('is waited for, and without it nothing is registered', async () => {
+    await expect(registration({ owner }).sync()).rejects.toThrow(`no ClusterRole ${owner}`);
+    expect(await api.find(apiService)).toBeUndefined();
+  });
+
+  test('takes the registration with it, of which the API server would ask for ever', async () => {
+    await registration().sync();
+    await api.post(roles, { metadata: { name: owner } });
+    await registration({ owner }).sync();
+    expect(await api.get<ApiService>(apiService)).toMatchObject({
+      metadata: { ownerReferences: [{ name: owner }] },
+    });
+    const kube = new HttpClient({ access }).fencedBy(() => {
+      throw new Error('it has written');
+    });
+    await registration({ owner, kube }).sync();
+    await api.delete(`${roles}/${owner}`);
+    await until(async () => (await api.find(apiService)) === undefined);
+    await expect(registration({ owner }).sync()).rejects.toThrow(`no ClusterRole ${owner}`);
+    expect(await api.find(apiService)).toBeUndefined();
   });
 }
 

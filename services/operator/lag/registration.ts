@@ -1,6 +1,6 @@
 import type { Logger } from '@windlass/runtime/telemetry/log.ts';
 import { z } from 'zod';
-import { apiServices, secrets } from '../api/core.ts';
+import { apiServices, clusterRoles, secrets } from '../api/core.ts';
 import type { KubeClient } from '../control/client.ts';
 import type { KubeObject } from '../control/objects.ts';
 import type { ServingCertificate } from './server.ts';
@@ -21,11 +21,20 @@ export interface RegistrationOptions {
   readonly isLeader: () => boolean;
   /** The Service in front of the replicas, and its port. */
   readonly service: { readonly namespace: string; readonly name: string; readonly port: number };
+  /**
+   * Name of the ClusterRole without which there is no registration: one that is left behind keeps
+   * the API server from ending any namespace. Absent: nothing takes it away.
+   */
+  readonly owner?: string | undefined;
   readonly logger: Pick<Logger, 'info' | 'warn'>;
   readonly now: () => number;
 }
+const identified = z.object({ uid: z.string() });
 const registered = z.object({
-  metadata: z.object({ labels: z.record(z.string(), z.string()).optional() }),
+  metadata: z.object({
+    labels: z.record(z.string(), z.string()).optional(),
+    ownerReferences: z.array(z.object({ uid: z.string() })).default([]),
+  }),
   spec: z.object({
     service: z
       .object({ namespace: z.string(), name: z.string(), port: z.number().default(443) })
@@ -83,7 +92,8 @@ export class Registration {
     const { kube, service, logger } = this.options;
     const object = await kube.get(apiServices, { name: apiServiceName });
     const caBundle = Buffer.from(authorities).toString('base64');
-    switch (stateOf(object, service, caBundle)) {
+    const owner = await this.owner();
+    switch (stateOf(object, { service, caBundle, ownerUid: owner?.uid })) {
       case 'current':
         return;
       case 'foreign':
@@ -97,7 +107,10 @@ export class Registration {
         await kube.apply(apiServices, {
           apiVersion: 'apiregistration.k8s.io/v1',
           kind: 'APIService',
-          metadata: { name: apiServiceName, labels },
+          metadata: {
+            ...{ name: apiServiceName, labels },
+            ...(owner === undefined ? {} : { ownerReferences: [owner] }),
+          },
           spec: {
             group: 'external.metrics.k8s.io',
             version: 'v1beta1',
@@ -112,6 +125,17 @@ export class Registration {
     }
   }
 
+  private async owner() {
+    const { kube, owner: name } = this.options;
+    if (name === undefined) return undefined;
+    const found = await kube.get(clusterRoles, { name });
+    if (found === undefined) {
+      throw new Error(`There is no ClusterRole ${name}, with which external metrics would go.`);
+    }
+    const { uid } = identified.parse(found.metadata);
+    return { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', name, uid };
+  }
+
   private get dnsName(): string {
     const { name, namespace } = this.options.service;
     return `${name}.${namespace}.svc`;
@@ -123,12 +147,18 @@ export class Registration {
   }
 }
 
+interface Wanted {
+  readonly service: RegistrationOptions['service'];
+  readonly caBundle: string;
+  readonly ownerUid: string | undefined;
+}
+
 /** `foreign`: somebody else's, to whom it is left. */
 export function stateOf(
   object: KubeObject | undefined,
-  service: RegistrationOptions['service'],
-  caBundle: string,
+  wanted: Wanted,
 ): 'current' | 'outdated' | 'foreign' {
+  const { service, caBundle, ownerUid } = wanted;
   if (object === undefined) return 'outdated';
   const parsed = registered.safeParse(object);
   if (!parsed.success) return 'outdated';
@@ -137,7 +167,8 @@ export function stateOf(
     spec.service?.name === service.name && spec.service.namespace === service.namespace;
   const isOurs = metadata.labels?.['app.kubernetes.io/managed-by'] === 'windlass';
   if (!isSameService && !isOurs) return 'foreign';
-  const isCurrent =
-    isSameService && spec.service?.port === service.port && spec.caBundle === caBundle;
-  return isCurrent ? 'current' : 'outdated';
+  const isOwned =
+    ownerUid === undefined || metadata.ownerReferences.some(({ uid }) => uid === ownerUid);
+  const isServed = isSameService && spec.service?.port === service.port;
+  return isServed && isOwned && spec.caBundle === caBundle ? 'current' : 'outdated';
 }
