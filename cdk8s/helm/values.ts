@@ -78,7 +78,12 @@ const databases = z
   .describe('The databases.');
 
 const provider = z
-  .strictObject({ url: text(address, 'Where payments are authorized and refunded.') })
+  .strictObject({
+    url: text(
+      address,
+      'Where payments are taken and refunded: a public address, as pods reach no private one.',
+    ),
+  })
   .describe('The payment provider.');
 
 const ingress = z

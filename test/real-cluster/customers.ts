@@ -66,6 +66,11 @@ export class Customers {
     });
   }
 
+  /** Takes the namespace away again. */
+  async leave(): Promise<void> {
+    await this.kubectl.run('delete', 'namespace', namespace, '--ignore-not-found', '--wait=false');
+  }
+
   /** The first one brings the sample stock. */
   async place({ count, rate }: Load): Promise<Placing> {
     const stock = this.started === 0 ? ['--stock', inventoryUrl] : [];

@@ -13,6 +13,8 @@ const namespaces = [systemNamespace, platformNamespace, monitoringNamespace];
 const readyMs = 12 * 60_000;
 const rolloutMs = 8 * 60_000;
 const establishedMs = 3 * 60_000;
+/** A namespace ends after its last pod. */
+const removedMs = 4 * 60_000;
 
 const condition = z.object({ type: z.string(), status: z.string(), reason: z.string().optional() });
 const conditioned = z.object({
@@ -83,6 +85,14 @@ export class DeployedPlatform {
     await this.applyFolder(crds);
     await this.kubectl.wait(establishedMs, 'wait', '--for=condition=Established', '-f', crds);
     await this.applyFolder(join(repository, 'k8s', environment));
+  }
+
+  /** Deletes what `apply` has made, and resolves when the namespaces have ended as well. */
+  async remove(environment: string): Promise<void> {
+    for (const folder of [environment, 'crds']) {
+      const path = join(repository, 'k8s', folder);
+      await this.kubectl.wait(removedMs, 'delete', '--ignore-not-found', '-f', path);
+    }
   }
 
   /** Resolves when every Deployment and StatefulSet is, and every object of the operator. */
