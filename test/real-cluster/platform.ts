@@ -254,6 +254,14 @@ export async function services(): Promise<readonly string[]> {
   return [...names.filter((name) => !last.includes(name)), ...last];
 }
 
+/** Those that stand in for what is not ours: a single process each, which is away at times. */
+export async function doubles(): Promise<readonly string[]> {
+  const found = await deployables();
+  return found
+    .filter(({ service }) => service.role === 'double')
+    .map(({ folder }) => basename(folder));
+}
+
 /** Where a workload of the platform runs. */
 export function namespaceOf(workload: string): string {
   return workload === 'operator' ? systemNamespace : platformNamespace;

@@ -94,6 +94,7 @@ async function prove(
   const rest = [
     ['a steady load is worked off', () => exercises.steadyLoad()],
     ['a rolling update of every service loses nothing', () => exercises.rollServices()],
+    ['another provider takes over, and nothing is lost', () => exercises.replaceDoubles()],
     ['every service starts again and tells how long it took', () => exercises.startTimes()],
     ['a rolling update of NATS loses nothing', () => exercises.rollNats()],
     ['the end of a pod of each kind loses nothing', () => exercises.crashPods()],

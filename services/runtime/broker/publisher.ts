@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Msg, Subscription } from 'nats';
 import { errorText } from '../failure/error-text.ts';
+import { AckTimeout } from './ack-timeout.ts';
 import type { Broker, NatsConnection } from './connection.ts';
 import { HeaderCarrier } from './headers.ts';
 
@@ -26,11 +27,10 @@ export class PublishError extends Error {
 
 /** JetStream takes at most this many messages in one atomic batch. */
 export const atomicBatchMax = 1_000;
-const ackTimeoutMs = 5_000;
-const scanIntervalMs = 250;
+const scanIntervalMs = 100;
 
 interface Pending {
-  readonly expiresAt: number;
+  readonly sentAt: number;
   readonly settle: (error: PublishError | undefined) => void;
 }
 
@@ -42,6 +42,7 @@ export class Publisher {
   private readonly broker: Broker;
   private readonly carrier = new HeaderCarrier();
   private readonly pending = new Map<number, Pending>();
+  private readonly timeout = new AckTimeout();
   private readonly inbox: string;
   private subscription: Subscription | undefined;
   private subscribedTo: NatsConnection | undefined;
@@ -52,7 +53,8 @@ export class Publisher {
   constructor(broker: Broker) {
     this.broker = broker;
     this.inbox = broker.newInbox();
-    this.scan = setInterval(() => this.expire(performance.now()), scanIntervalMs);
+    // What has come while this process was busy is read first.
+    this.scan = setInterval(() => setImmediate(() => this.expireLate()), scanIntervalMs);
     this.scan.unref();
     this.unlisten = broker.onChange((connected) => {
       // What was under way may be stored or not: the sender repeats it.
@@ -140,7 +142,7 @@ export class Publisher {
     settle: (error: PublishError | undefined) => void,
   ): void {
     const number = this.next++;
-    this.pending.set(number, { expiresAt: performance.now() + ackTimeoutMs, settle });
+    this.pending.set(number, { sentAt: performance.now(), settle });
     const error = tryTo(() =>
       connection.publish(message.subject, message.body, {
         headers: this.carrier.carry(message.headers + more),
@@ -157,16 +159,25 @@ export class Publisher {
     const pending = this.pending.get(number);
     if (pending === undefined) return;
     this.pending.delete(number);
+    this.timeout.answered(performance.now() - pending.sentAt);
     pending.settle(errorOf(message));
   }
 
-  private expire(now: number): void {
+  private expireLate(): void {
+    if (this.expire(performance.now() - this.timeout.ms) > 0) this.timeout.passed();
+  }
+
+  /** Gives up what was sent until then, and tells how many those are. */
+  private expire(sentUntil: number): number {
+    let count = 0;
     for (const [number, pending] of this.pending) {
-      // Insertion order is expiry order.
-      if (pending.expiresAt > now) return;
+      // The oldest come first.
+      if (pending.sentAt > sentUntil) break;
       this.pending.delete(number);
       pending.settle(new PublishError('JetStream did not acknowledge in time', 0));
+      count += 1;
     }
+    return count;
   }
 }
 
