@@ -33,6 +33,8 @@ export class Nats {
         limits: { memory: nats.memory },
       },
       topology: { zoneSpread: nats.zoneSpread },
+      // The policies of this namespace say who.
+      network: { clients: 'Policies' },
     });
     const place = { namespace, cluster: name };
     for (const manifest of platformManifests(streams, services, environment.streams, place)) {

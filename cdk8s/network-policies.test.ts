@@ -1,9 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
+import { natsClusterSpec } from '@windlass/operator/api/nats-cluster.ts';
 import { networkPolicy } from '@windlass/operator/nats-cluster/children/policies.ts';
-import {
-  labelsOf as natsLabels,
-  ports as natsPorts,
-} from '@windlass/operator/nats-cluster/names.ts';
+import { labelsOf as natsLabels } from '@windlass/operator/nats-cluster/names.ts';
 import { type Environment, environmentNamed, environmentNames } from './environments.ts';
 import { cluster } from './naming.ts';
 import {
@@ -53,7 +51,8 @@ function policiesIn(manifests: readonly Manifest[]): readonly Policy[] {
     .map(({ metadata, spec }) => ({ namespace: metadata.namespace ?? '', ...Object(spec) }));
   // The operator makes one more, for its cluster.
   const owner = { apiVersion: '', kind: '', uid: '', ...cluster };
-  const own = networkPolicy(owner).object as Manifest;
+  const { spec } = manifests.find(({ kind }) => kind === 'NatsCluster') ?? {};
+  const own = networkPolicy(owner, natsClusterSpec.parse(spec).network).object as Manifest;
   return [...rendered, { namespace: cluster.namespace, ...Object(own.spec) }];
 }
 
@@ -153,21 +152,12 @@ function endsOf(manifests: readonly Manifest[]): readonly End[] {
   return [...ours, nats].map((end) => ({ ...end, isOurs: true as const }));
 }
 
-/** The policy that the operator makes for NATS lets everybody in, who then needs a key. */
-const openNats: Flow = {
-  from: { kind: 'anywhere' },
-  to: { kind: 'pods', namespace: cluster.namespace, labels: natsLabels(cluster.name) },
-  ports: [natsPorts.client, natsPorts.monitor].map((port) => ({ protocol: 'TCP', port })),
-};
-
 function declared(from: End, to: End, port: number, protocol: string, flows: readonly Flow[]) {
   const fits = (flow: Flow) =>
     isEnd(flow.from, from) &&
     isEnd(flow.to, to) &&
     flow.ports.some((each) => each.port === port && each.protocol === protocol);
-  // Nothing limits what an outsider sends.
-  const open = from.isOurs === undefined ? [openNats] : [];
-  return [...flows, ...open].some(fits);
+  return flows.some(fits);
 }
 
 describe.each(environmentNames)('in %s', (name) => {
@@ -215,6 +205,9 @@ const prod = { flows: flowsOf(services, environmentNamed('prod')), manifests: ma
 test.each([
   ['order', 'nats', 4222, true],
   ['order', 'nats', 6222, false],
+  ['stranger', 'nats', 4222, false],
+  ['stranger', 'nats', 8222, false],
+  ['operator', 'nats', 4222, true],
   ['nats', 'nats', 6222, true],
   ['payment', 'internet', 443, true],
   ['payment', 'private', 443, false],

@@ -11,7 +11,7 @@ const word = /'((?:TLS|NATS)?[A-Z][a-z]+[A-Za-z]*|NoTLS)'/g;
 /** What the sources write like a reason and is none: values of specs, kinds, steps, errors. */
 const others = new Set(
   [
-    'All Always AlwaysAllow Approval Auto Background BadRequest Broken CertManager',
+    'All Always AlwaysAllow Anywhere Approval Auto Background BadRequest Broken CertManager',
     'ClusterIP ContainerCreating Delete DeleteIfEmpty DeleteOptions Disabled',
     'DisruptionBudget DoNotSchedule Event Eviction Expired False Grow Ingress',
     'JetStreamError KubeError Lease Lost LostLeadership MoveStreams Names NatsUser None',

@@ -1,12 +1,13 @@
 import { lanes, type ServiceDefinition } from '@windlass/contracts/service.ts';
 import { natsClusterSpec } from '@windlass/operator/api/nats-cluster.ts';
-import { children, ports } from '@windlass/operator/nats-cluster/names.ts';
+import { children, ports, selectorOf } from '@windlass/operator/nats-cluster/names.ts';
 import { consumerSettings, durableName } from '@windlass/runtime/broker/topology.ts';
 import { ApiObject } from 'cdk8s';
+import { k8s } from 'cdk8s-plus-27';
 import type { Construct } from 'constructs';
 import { behaviourOf, isScaled, replicasOf } from '../autoscaler.ts';
 import type { Environment } from '../environments.ts';
-import { cluster, namespaceOf, serviceLabels } from '../naming.ts';
+import { cluster, labelsOf, namespaceOf, number, serviceLabels, versionOf } from '../naming.ts';
 
 export const needsKeda = `# Needs KEDA, 2.20 or later: before, a missing consumer
 # counted as endless lag.
@@ -14,6 +15,9 @@ export const needsKeda = `# Needs KEDA, 2.20 or later: before, a missing consume
 # EXTERNAL_METRICS=off, because a cluster has one server of external metrics. Then take away
 # the ClusterRole windlass-external-metrics-reader: with it goes what the operator has registered.
 `;
+
+/** Where KEDA's own manifests put it. */
+const kedaNamespace = 'keda';
 
 /** The account that services are in: the first of a NatsCluster that names none. */
 const [account] = natsClusterSpec.parse({}).accounts;
@@ -24,6 +28,7 @@ const [account] = natsClusterSpec.parse({}).accounts;
  */
 export class KedaScaling {
   constructor(scope: Construct, services: readonly ServiceDefinition[], environment: Environment) {
+    monitorPolicy(scope, environment);
     for (const service of services.filter((each) => isScaled(each, environment))) {
       const { name, scaling } = service;
       const { min, max } = replicasOf(service, environment);
@@ -50,6 +55,31 @@ export class KedaScaling {
       });
     }
   }
+}
+
+/** KEDA asks from its own namespace; nobody else outside reaches that port. */
+function monitorPolicy(scope: Construct, environment: Environment): void {
+  const name = 'allow-keda';
+  new k8s.KubeNetworkPolicy(scope, name, {
+    metadata: {
+      ...{ name, namespace: cluster.namespace },
+      labels: labelsOf('nats', 'network', versionOf(environment)),
+    },
+    spec: {
+      podSelector: { matchLabels: selectorOf(cluster.name) },
+      policyTypes: ['Ingress'],
+      ingress: [
+        {
+          from: [
+            {
+              namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': kedaNamespace } },
+            },
+          ],
+          ports: [{ protocol: 'TCP', port: number(ports.monitor) }],
+        },
+      ],
+    },
+  });
 }
 
 /** The reaper has next to nothing to do: only the lanes count. */

@@ -184,6 +184,15 @@ export const natsClusterSpec = z.object({
     })
     .prefault({})
     .describe('Who may refer to this cluster.'),
+  network: z
+    .object({
+      clients: z
+        .enum(['Anywhere', 'Policies'])
+        .default('Anywhere')
+        .describe('Who reaches the ports of clients and of monitoring: all, or by other policies.'),
+    })
+    .prefault({})
+    .describe('Who may open connections to the servers.'),
   pods: pods.optional().describe('What the pods get besides.'),
   config: z
     .object({

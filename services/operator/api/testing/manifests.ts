@@ -325,6 +325,7 @@ spec:
   topology: { zoneSpread: Required, zoneKey: example.org/zone }
   lameDuck: { durationSeconds: 60, graceSeconds: 20 }
   update: { strategy: Supervised, settleSeconds: 30, maxLag: 100, timeoutSeconds: 1800 }
+  network: { clients: Policies }
   allowedNamespaces: { from: Names, names: [orders, payments] }
   pods:
     labels: { team: platform }

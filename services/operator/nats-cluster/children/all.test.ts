@@ -30,6 +30,16 @@ const set = z.object({
     }),
   }),
 });
+const policy = z.object({
+  spec: z.object({
+    ingress: z.array(
+      z.object({
+        from: z.array(z.unknown()).optional(),
+        ports: z.array(z.object({ port: z.number() })),
+      }),
+    ),
+  }),
+});
 function setOf(facts = bare, over: Partial<Wanted> = {}) {
   const objects = allChildren(facts, { ...wanted, ...over }).map(({ object }) => object);
   return set.parse(objects.find(({ kind }) => kind === 'StatefulSet'));
@@ -48,6 +58,23 @@ describe('the children of a cluster', () => {
       'ConfigMap',
       'StatefulSet',
     ]);
+  });
+
+  test('let clients in from anywhere, unless that is left to other policies', () => {
+    const portsOf = (clients: 'Anywhere' | 'Policies') => {
+      const facts = { ...bare, spec: { ...bare.spec, network: { clients } } };
+      const found = allChildren(facts, wanted).find(
+        ({ object }) => object.kind === 'NetworkPolicy',
+      );
+      return policy
+        .parse(found?.object)
+        .spec.ingress.map(({ from, ports }) => [from !== undefined, ports.map(({ port }) => port)]);
+    };
+    expect(portsOf('Anywhere')).toEqual([
+      [false, [4222, 8222]],
+      [true, [6222]],
+    ]);
+    expect(portsOf('Policies')).toEqual([[true, [6222]]]);
   });
 
   test('leave the servers as they are while there is no configuration', () => {

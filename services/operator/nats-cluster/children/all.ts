@@ -27,7 +27,7 @@ export function allChildren(facts: Facts, wanted: Wanted): readonly Child[] {
   const always = [
     headlessService(owner, wanted.replacing),
     clientService(owner),
-    networkPolicy(owner),
+    networkPolicy(owner, facts.spec.network),
     disruptionBudget(owner),
   ];
   if (configuration === undefined) return always;
